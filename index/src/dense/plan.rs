@@ -1,0 +1,145 @@
+//! Scan or graph: the one place that decides.
+
+use super::exact;
+use super::graph::Graph;
+use super::vectors::Vectors;
+use crate::allowed::AllowedSet;
+use crate::fusion::Scored;
+
+/// From how many tools on a generation gets a graph. Below, the exact scan is as fast and misses nothing.
+pub(crate) const GRAPH_TOOLS_MIN: usize = 75_000;
+
+/// The share of a generation that must be searchable for the graph to be walked. A filtered walk visits all that it may
+/// not return: under a tight grant it costs a thousand times the scan.
+const GRAPH_SHARE_MIN: f64 = 0.9;
+
+/// How the dense leg went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DensePath {
+    /// Every allowed vector was compared.
+    Scan,
+    /// The graph was walked, and its candidates scored exactly.
+    Graph,
+}
+
+/// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found.
+pub(crate) fn nearest(
+    vectors: &Vectors,
+    graph: Option<&Graph>,
+    query: &[f32],
+    allowed: &AllowedSet,
+    k: usize,
+) -> (Vec<Scored>, DensePath) {
+    if let Some(graph) = graph
+        && allowed.n_searchable() as f64 >= GRAPH_SHARE_MIN * vectors.len() as f64
+    {
+        // A tenth of the neighbours may have to be passed over; if more are, the scan makes up for it.
+        let candidates = graph.search(query, allowed, k + k / 4);
+        if candidates.len() >= k {
+            return (exact::rescore(vectors, query, candidates, k), DensePath::Graph);
+        }
+    }
+    (exact::scan(vectors, query, allowed, k), DensePath::Scan)
+}
+
+#[cfg(test)]
+mod tests {
+    use roaring::RoaringBitmap;
+
+    use super::*;
+    use crate::embed::Embedding;
+
+    const DIMENSION: usize = 96;
+    const N: usize = 3_000;
+    const K: usize = 50;
+
+    /// Vectors around forty centres, as real catalogs cluster by API.
+    fn clustered(seed: u64) -> Vec<Vec<f32>> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut noise = move |scale: f32| (0..DIMENSION).map(|_| (rng.f32() - 0.5) * scale).collect::<Vec<f32>>();
+        let centres: Vec<Vec<f32>> = (0..40).map(|_| noise(2.0)).collect();
+        (0..N)
+            .map(|place| {
+                let near = centres[place % 40].iter().zip(noise(1.5)).map(|(a, b)| a + b).collect();
+                Embedding::from_unnormalised(near).into_vec()
+            })
+            .collect()
+    }
+
+    fn allowed(share: f32, seed: u64) -> AllowedSet {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let set: RoaringBitmap = (0..N as u32).filter(|_| rng.f32() < share).collect();
+        AllowedSet::new(1, set.clone(), set, N, Default::default())
+    }
+
+    struct Fixture {
+        _dir: tempfile::TempDir,
+        vectors: Vectors,
+        graph: Graph,
+        queries: Vec<Vec<f32>>,
+    }
+
+    fn fixture() -> Fixture {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = clustered(7);
+        let path = dir.path().join("vectors.arrow");
+        Vectors::write(&path, DIMENSION, &all).expect("vectors are written");
+        Graph::build(dir.path(), &all).expect("the graph is built");
+        let vectors = Vectors::open(&path, DIMENSION).expect("vectors open");
+        let graph = Graph::open(dir.path()).expect("the graph opens");
+        Fixture { _dir: dir, vectors, graph, queries: clustered(8).into_iter().take(40).collect() }
+    }
+
+    fn documents(list: &[Scored]) -> Vec<u32> {
+        list.iter().map(|scored| scored.document).collect()
+    }
+
+    #[test]
+    fn the_scan_finds_what_the_plain_twin_finds_under_every_grant() {
+        let fixture = fixture();
+        for share in [1.0, 0.3, 0.05, 0.01, 0.0] {
+            let allowed = allowed(share, 9);
+            for query in &fixture.queries {
+                let scanned = exact::scan(&fixture.vectors, query, &allowed, K);
+                let exhaustive = exact::exhaustive(&fixture.vectors, query, &allowed, K);
+                assert_eq!(documents(&scanned), documents(&exhaustive), "{share} of the tools allowed");
+            }
+        }
+    }
+
+    #[test]
+    fn the_graph_finds_almost_all_that_the_scan_finds_and_scores_it_the_same() {
+        let fixture = fixture();
+        let allowed = allowed(1.0, 9);
+        let mut found = 0;
+        for query in &fixture.queries {
+            let (walked, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &allowed, K);
+            assert_eq!(path, DensePath::Graph);
+            let scanned = exact::scan(&fixture.vectors, query, &allowed, K);
+            found += walked.iter().filter(|scored| scanned.contains(scored)).count();
+        }
+        let recall = found as f64 / (fixture.queries.len() * K) as f64;
+        assert!(recall > 0.97, "recall@{K} of the graph against the scan is {recall}");
+    }
+
+    #[test]
+    fn a_tight_grant_is_scanned_and_a_wide_one_walks_the_graph_without_leaving_it() {
+        let fixture = fixture();
+        let query = &fixture.queries[0];
+        let (_, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &allowed(0.5, 9), K);
+        assert_eq!(path, DensePath::Scan);
+        let wide = allowed(0.95, 9);
+        let (found, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &wide, K);
+        assert_eq!(path, DensePath::Graph);
+        assert!(found.len() == K && found.iter().all(|scored| wide.is_searchable(scored.document)));
+    }
+
+    #[test]
+    fn the_same_vectors_give_the_same_graph() {
+        let (one, two) = (fixture(), fixture());
+        let allowed = allowed(1.0, 9);
+        for query in &one.queries {
+            assert_eq!(one.graph.search(query, &allowed, K), two.graph.search(query, &allowed, K));
+        }
+    }
+}
