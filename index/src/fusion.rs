@@ -1,0 +1,195 @@
+//! Ranked lists: the best of many, and one made of two.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// A document and its score, higher is better. A document's number is its tool's place in ref order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scored {
+    pub document: u32,
+    pub score: f32,
+}
+
+impl Scored {
+    /// Best first: by score, then by ref.
+    pub fn by_rank(&self, other: &Self) -> Ordering {
+        other.score.total_cmp(&self.score).then(self.document.cmp(&other.document))
+    }
+}
+
+/// The `k` best, best first. O(n + k log k).
+pub(crate) fn best(candidates: impl Iterator<Item = Scored>, k: usize) -> Vec<Scored> {
+    let mut candidates: Vec<Scored> = candidates.collect();
+    if k == 0 {
+        return Vec::new();
+    }
+    if candidates.len() > k {
+        candidates.select_nth_unstable_by(k - 1, Scored::by_rank);
+        candidates.truncate(k);
+    }
+    candidates.sort_unstable_by(Scored::by_rank);
+    candidates
+}
+
+/// A document on its way through the stages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub document: u32,
+    /// The score of the last stage that ran.
+    pub score: f32,
+    /// Rank (1 is best) and score in the lexical leg.
+    pub lexical: Option<(usize, f32)>,
+    /// Rank and score in the dense leg.
+    pub dense: Option<(usize, f32)>,
+    /// The score after fusion.
+    pub fused: f32,
+    /// The reranker's score, where it read this candidate.
+    pub rerank: Option<f32>,
+}
+
+/// Fuses the legs' lists by distribution (the mean of each document's standard scores), or passes the only list through
+/// with its own scores. Best first.
+///
+/// A standard score says how far a document stands out from the rest of its list, so a leg that is sure of one document
+/// outweighs one that finds all alike. Reciprocal rank fusion forgets exactly that; on all four development sets it is worse
+/// at every constant tried (`benches/RESULTS.md`). A list has `depth` places; what a leg did not find has the leg's last
+/// score, which in the lexical leg is 0 where fewer than `depth` documents match.
+pub(crate) fn fuse(lexical: Option<&[Scored]>, dense: Option<&[Scored]>, depth: usize) -> Vec<Candidate> {
+    let mut candidates: BTreeMap<u32, Candidate> = BTreeMap::new();
+    for (leg, list) in [lexical, dense].into_iter().enumerate() {
+        for (place, scored) in list.unwrap_or_default().iter().enumerate() {
+            let candidate = candidates.entry(scored.document).or_insert(Candidate {
+                document: scored.document,
+                score: scored.score,
+                lexical: None,
+                dense: None,
+                fused: scored.score,
+                rerank: None,
+            });
+            let leg = if leg == 0 { &mut candidate.lexical } else { &mut candidate.dense };
+            *leg = Some((place + 1, scored.score));
+        }
+    }
+    let mut candidates: Vec<Candidate> = candidates.into_values().collect();
+    if let (Some(lexical), Some(dense)) = (lexical, dense) {
+        let (lexical, dense) = (Distribution::of(lexical, depth), Distribution::of(dense, depth));
+        for candidate in &mut candidates {
+            let score = lexical.standard(candidate.lexical) + dense.standard(candidate.dense);
+            candidate.fused = (score / 2.0) as f32;
+            candidate.score = candidate.fused;
+        }
+    }
+    sort(&mut candidates);
+    candidates
+}
+
+/// How a leg's scores are spread.
+struct Distribution {
+    mean: f64,
+    deviation: f64,
+    last: f64,
+}
+
+impl Distribution {
+    /// Of a list of `depth` places, those without a document scoring 0.
+    fn of(list: &[Scored], depth: usize) -> Self {
+        let n = depth.max(list.len()).max(1) as f64;
+        let mean = list.iter().map(|scored| f64::from(scored.score)).sum::<f64>() / n;
+        let squares: f64 = list.iter().map(|scored| (f64::from(scored.score) - mean).powi(2)).sum();
+        let empty = n - list.len() as f64;
+        let deviation = ((squares + empty * mean * mean) / n).sqrt();
+        let last = if empty > 0.0 { 0.0 } else { list.last().map_or(0.0, |scored| f64::from(scored.score)) };
+        Self { mean, deviation, last }
+    }
+
+    /// How many deviations above the mean a place in the leg is; 0 where all documents score the same.
+    fn standard(&self, place: Option<(usize, f32)>) -> f64 {
+        let score = place.map_or(self.last, |(_, score)| f64::from(score));
+        if self.deviation > 0.0 { (score - self.mean) / self.deviation } else { 0.0 }
+    }
+}
+
+/// The constant of reciprocal rank fusion (Cormack et al., 2009) between the fused order and the reranker's: small, for in
+/// a list of twenty the first few ranks decide.
+const RRF_K: f32 = 10.0;
+
+/// Takes in the reranker's scores of the first candidates: their order is the reciprocal rank fusion of the order they had
+/// and the reranker's. By itself a web-trained reranker loses more than it gains. The others stay behind them.
+pub(crate) fn rerank(candidates: &mut [Candidate], scores: &[f32]) {
+    let read = scores.len().min(candidates.len());
+    let mut order: Vec<usize> = (0..read).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    let mut ranks = vec![0; read];
+    for (rank, &place) in order.iter().enumerate() {
+        ranks[place] = rank + 1;
+    }
+    for (place, candidate) in candidates.iter_mut().enumerate() {
+        candidate.rerank = scores.get(place).copied();
+        let reciprocal = |rank: usize| 1.0 / (RRF_K + rank as f32);
+        // One list more for those that were read; every one of them stays above every one that was not.
+        candidate.score = reciprocal(place + 1) + ranks.get(place).map_or(0.0, |&rank| 1.0 + reciprocal(rank));
+    }
+    sort(&mut candidates[..]);
+}
+
+fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(scores: &[(u32, f32)]) -> Vec<Scored> {
+        scores.iter().map(|&(document, score)| Scored { document, score }).collect()
+    }
+
+    fn documents(candidates: &[Candidate]) -> Vec<u32> {
+        candidates.iter().map(|candidate| candidate.document).collect()
+    }
+
+    #[test]
+    fn the_leg_that_is_sure_outweighs_the_leg_that_is_not() {
+        let lexical: Vec<(u32, f32)> = (0..20).map(|d| (d, if d == 7 { 30.0 } else { 1.0 })).collect();
+        let dense: Vec<(u32, f32)> = (0..20).map(|d| (d, 0.8 - 0.01 * d as f32)).collect();
+        let mut lexical = list(&lexical);
+        lexical.sort_by(Scored::by_rank);
+        let fused = fuse(Some(&lexical), Some(&list(&dense)), 20);
+        assert_eq!(documents(&fused)[..3], [7, 0, 1]);
+    }
+
+    #[test]
+    fn equal_scores_stand_in_ref_order_and_one_leg_passes_through() {
+        let dense = list(&[(3, 0.5), (9, 0.5)]);
+        let fused = fuse(Some(&[]), Some(&dense), 2);
+        assert_eq!(documents(&fused), [3, 9]);
+        assert_eq!(fuse(None, Some(&dense), 2)[0].score, 0.5);
+    }
+
+    #[test]
+    fn an_empty_leg_changes_no_order() {
+        let dense = list(&[(3, 0.9), (9, 0.5), (1, 0.1)]);
+        assert_eq!(documents(&fuse(Some(&[]), Some(&dense), 3)), [3, 9, 1]);
+    }
+
+    #[test]
+    fn reranking_reorders_what_was_read_and_leaves_the_rest_behind() {
+        let mut candidates = fuse(None, Some(&list(&[(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)])), 4);
+        rerank(&mut candidates, &[0.0, 9.0, 1.0]);
+        assert_eq!(documents(&candidates), [2, 1, 3, 4]);
+        assert_eq!(candidates[3].rerank, None);
+    }
+
+    #[test]
+    fn the_best_are_those_of_a_full_sort() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for _ in 0..200 {
+            let all: Vec<Scored> = (0..50).map(|document| Scored { document, score: rng.u32(0..9) as f32 }).collect();
+            let mut sorted = all.clone();
+            sorted.sort_by(Scored::by_rank);
+            let k = rng.usize(0..60);
+            sorted.truncate(k);
+            assert_eq!(best(all.into_iter(), k), sorted);
+        }
+    }
+}

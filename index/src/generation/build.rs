@@ -1,0 +1,184 @@
+//! Tools and vectors in, a folder of files out.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::BuildError;
+use super::manifest::{FORMAT, FileSum, Manifest, SourceReport};
+use super::table::ToolTable;
+use crate::dense::{GRAPH_TOOLS_MIN, Graph, Vectors};
+use crate::embed::{Embedding, ModelFingerprint};
+use crate::tool::Tool;
+use crate::{hex, lexical};
+
+/// The manifest's file name.
+pub(super) const MANIFEST: &str = "manifest.json";
+/// The table's file name.
+pub(super) const TOOLS: &str = "tools.arrow";
+/// The vectors' file name.
+pub(super) const VECTORS: &str = "vectors.arrow";
+/// The posting lists' folder.
+pub(super) const LEXICAL: &str = "lexical";
+/// The graph's folder.
+pub(super) const GRAPH: &str = "graph";
+
+/// All that a generation is made of.
+#[derive(Clone, Debug)]
+pub struct NewGeneration {
+    /// The tools with their vectors, in any order; no two with the same ref.
+    pub tools: Vec<(Tool, Embedding)>,
+    /// The model that made the vectors.
+    pub embedder: ModelFingerprint,
+    /// Numbers in each vector.
+    pub dimension: usize,
+    /// The sources, by name.
+    pub sources: BTreeMap<String, SourceReport>,
+    /// Now, in seconds of Unix time.
+    pub created_unix_s: u64,
+}
+
+/// The steps of a publish, in their order. Until [`PublishStep::Current`] is done, the generation before it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishStep {
+    /// An empty staging folder.
+    Staging,
+    /// `tools.arrow`.
+    Tools,
+    /// `vectors.arrow`.
+    Vectors,
+    /// The posting lists.
+    Lexical,
+    /// The graph, for large catalogs.
+    Graph,
+    /// Checksums and `manifest.json`; every file is flushed to the disk.
+    Manifest,
+    /// The staged generation is opened as a reader would.
+    Verify,
+    /// It gets its number.
+    Rename,
+    /// `CURRENT` names it.
+    Current,
+}
+
+/// Writes every file of a generation into `dir`, an empty folder, each flushed to the disk.
+pub(super) fn build(
+    dir: &Path,
+    number: u64,
+    parent: Option<u64>,
+    generation: NewGeneration,
+    on_step: &mut dyn FnMut(PublishStep),
+) -> Result<(), BuildError> {
+    let NewGeneration { mut tools, embedder, dimension, sources, created_unix_s } = generation;
+    check(&mut tools, dimension)?;
+    let (tools, vectors): (Vec<Tool>, Vec<Vec<f32>>) =
+        tools.into_iter().map(|(tool, embedding)| (tool, embedding.into_vec())).unzip();
+
+    on_step(PublishStep::Tools);
+    let path = dir.join(TOOLS);
+    ToolTable::write(&path, &tools).map_err(|source| BuildError::Arrow { path, source })?;
+
+    on_step(PublishStep::Vectors);
+    let path = dir.join(VECTORS);
+    Vectors::write(&path, dimension, &vectors).map_err(|source| BuildError::Arrow { path, source })?;
+
+    on_step(PublishStep::Lexical);
+    lexical::build(&make_dir(dir.join(LEXICAL))?, &tools)?;
+
+    on_step(PublishStep::Graph);
+    if tools.len() >= GRAPH_TOOLS_MIN {
+        Graph::build(&make_dir(dir.join(GRAPH))?, &vectors).map_err(BuildError::Graph)?;
+    }
+
+    on_step(PublishStep::Manifest);
+    let mut files = BTreeMap::new();
+    sum_files(dir, dir, &mut files)?;
+    let manifest = Manifest {
+        format: FORMAT,
+        number,
+        parent,
+        created_unix_s,
+        n_tools: tools.len(),
+        embedder,
+        dimension,
+        sources,
+        files,
+    };
+    let path = dir.join(MANIFEST);
+    let text = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| BuildError::Io { path: path.clone(), source: error.into() })?;
+    fs::write(&path, text).and_then(|()| sync(&path)).map_err(|source| BuildError::Io { path, source })?;
+    sync(dir).map_err(|source| BuildError::Io { path: dir.to_owned(), source })
+}
+
+/// Puts the tools into ref order and refuses what cannot be a generation.
+fn check(tools: &mut [(Tool, Embedding)], dimension: usize) -> Result<(), BuildError> {
+    if u32::try_from(tools.len()).is_err() {
+        return Err(BuildError::TooMany(tools.len()));
+    }
+    tools.sort_by(|(a, _), (b, _)| a.reference.cmp(&b.reference));
+    if let Some([(tool, _), _]) = tools.array_windows().find(|[(a, _), (b, _)]| a.reference == b.reference) {
+        return Err(BuildError::Duplicate(tool.reference.clone()));
+    }
+    match tools.iter().find(|(_, embedding)| embedding.as_slice().len() != dimension) {
+        Some((tool, embedding)) => Err(BuildError::Dimension {
+            tool: tool.reference.clone(),
+            expected: dimension,
+            got: embedding.as_slice().len(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Flushes and sums every file below `dir`.
+fn sum_files(root: &Path, dir: &Path, sums: &mut BTreeMap<String, FileSum>) -> Result<(), BuildError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BuildError::Io { path, source }
+    };
+    for entry in fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        if path.is_dir() {
+            sum_files(root, &path, sums)?;
+            sync(&path).map_err(failed(&path))?;
+        } else {
+            sync(&path).map_err(failed(&path))?;
+            let sum = sum_file(&path).map_err(failed(&path))?;
+            let inside = path.strip_prefix(root).unwrap_or(&path);
+            let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
+            sums.insert(parts.join("/"), sum);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file through: its size and SHA-256.
+pub(crate) fn sum_file(path: &Path) -> std::io::Result<FileSum> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let n_read = file.read(&mut buffer)?;
+        if n_read == 0 {
+            return Ok(FileSum { bytes, sha256: hex::encode(&hasher.finalize()) });
+        }
+        hasher.update(&buffer[..n_read]);
+        bytes += n_read as u64;
+    }
+}
+
+fn make_dir(path: PathBuf) -> Result<PathBuf, BuildError> {
+    match fs::create_dir(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(BuildError::Io { path, source }),
+    }
+}
+
+/// Flushes a file, or the names in a folder, to the disk.
+pub(super) fn sync(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}

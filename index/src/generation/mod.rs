@@ -1,0 +1,21 @@
+//! A generation: one immutable, numbered snapshot of the catalog on disk.
+//!
+//! `generations/<n>/` holds `manifest.json` (counts, checksums, model, sources), `tools.arrow`, `vectors.arrow`, `lexical/`
+//! (tantivy) and, for large catalogs, `graph/` (hnsw_rs). `CURRENT` names the one that serves.
+
+pub(crate) use build::sum_file;
+
+mod build;
+mod error;
+pub(crate) mod ipc;
+mod manifest;
+mod resolve;
+mod snapshot;
+mod store;
+mod table;
+
+pub use build::{NewGeneration, PublishStep};
+pub use error::{BuildError, OpenError, StoreError};
+pub use manifest::{FORMAT, FileSum, Manifest, REJECTIONS_KEPT_MAX, Rejection, SourceReport};
+pub use snapshot::{NamespaceCount, Snapshot};
+pub use store::{Opened, Store, WriteLock};

@@ -1,0 +1,209 @@
+//! [`Store`]: the folder of generations.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::build::{self, NewGeneration, PublishStep};
+use super::error::{BuildError, OpenError, StoreError};
+use super::snapshot::Snapshot;
+
+/// A folder of generations, of which `CURRENT` names the one that serves.
+///
+/// Readers need no lock: a generation never changes once it has its number. Writers take [`Store::lock`].
+#[derive(Clone, Debug)]
+pub struct Store {
+    home: PathBuf,
+}
+
+/// The right to write; released when it is dropped, and by the operating system when the process dies.
+#[derive(Debug)]
+pub struct WriteLock {
+    _file: File,
+}
+
+/// A generation that opened, and those that were passed over because they did not.
+pub struct Opened {
+    /// The generation that serves.
+    pub snapshot: Snapshot,
+    /// Newer ones, each with the reason why it was refused.
+    pub refused: Vec<(u64, OpenError)>,
+}
+
+impl Store {
+    /// The store in `home`. Touches nothing.
+    pub fn new(home: &Path) -> Self {
+        Self { home: home.to_owned() }
+    }
+
+    /// The folder.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Takes the right to write, making the folder if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when another process has it.
+    pub fn lock(&self) -> Result<WriteLock, StoreError> {
+        fs::create_dir_all(&self.home).map_err(io("create", &self.home))?;
+        let path = self.home.join("LOCK");
+        let file = File::options().create(true).append(true).open(&path).map_err(io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(WriteLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Busy(self.home.clone())),
+            Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+        }
+    }
+
+    /// The generations there are, oldest first, whether they open or not.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; one that does not exist holds none.
+    pub fn list(&self) -> Result<Vec<u64>, StoreError> {
+        let dir = self.home.join("generations");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io("read", &dir))?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io("read", &dir))?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The generation that `CURRENT` names; `None` before the first publish.
+    ///
+    /// # Errors
+    /// When `CURRENT` cannot be read or holds no number.
+    pub fn current(&self) -> Result<Option<u64>, StoreError> {
+        let path = self.home.join("CURRENT");
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io("read", &path)(source)),
+            Ok(text) => match text.trim().parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(StoreError::Current { path, got: text.chars().take(80).collect() }),
+            },
+        }
+    }
+
+    /// Opens one generation.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it does not verify.
+    pub fn open(&self, number: u64) -> Result<Snapshot, OpenError> {
+        Snapshot::open(&self.generation(number))
+    }
+
+    /// Opens the generation that serves: the one `CURRENT` names or, where that one is damaged or `CURRENT` unreadable,
+    /// the newest older one that verifies.
+    ///
+    /// # Errors
+    /// [`StoreError::Empty`] when there is none, [`StoreError::NoneOpens`] when none verifies.
+    pub fn open_current(&self) -> Result<Opened, StoreError> {
+        // A damaged CURRENT must not stop what can still serve; without it the newest comes first.
+        let current = self.current().ok().flatten().unwrap_or(u64::MAX);
+        let mut refused = Vec::new();
+        for number in self.list()?.into_iter().rev().filter(|&number| number <= current) {
+            match self.open(number) {
+                Ok(snapshot) => return Ok(Opened { snapshot, refused }),
+                Err(error) => refused.push((number, error)),
+            }
+        }
+        if refused.is_empty() {
+            return Err(StoreError::Empty(self.home.clone()));
+        }
+        let (_, newest) = refused.swap_remove(0);
+        Err(StoreError::NoneOpens { home: self.home.clone(), newest: Box::new(newest) })
+    }
+
+    /// Builds a generation and makes it current: staged, verified, flushed, renamed, named. `on_step` is called before
+    /// each step. Returns its number.
+    ///
+    /// # Errors
+    /// [`BuildError`]; the generation that was current still is, and leftovers are removed by the next publish.
+    pub fn publish(
+        &self,
+        lock: &WriteLock,
+        generation: NewGeneration,
+        on_step: &mut dyn FnMut(PublishStep),
+    ) -> Result<u64, BuildError> {
+        // Above every number ever seen here, so that a number means one content for good.
+        let number = self.list()?.last().copied().max(self.current().ok().flatten()).unwrap_or(0) + 1;
+        let parent = self.current().ok().flatten();
+
+        on_step(PublishStep::Staging);
+        let staging = self.empty_staging()?;
+        build::build(&staging, number, parent, generation, on_step)?;
+
+        on_step(PublishStep::Verify);
+        drop(Snapshot::open(&staging)?);
+
+        on_step(PublishStep::Rename);
+        let generations = self.home.join("generations");
+        fs::create_dir_all(&generations).map_err(io("create", &generations))?;
+        let target = self.generation(number);
+        fs::rename(&staging, &target).map_err(io("rename the staged generation to", &target))?;
+        build::sync(&generations).map_err(io("flush", &generations))?;
+
+        on_step(PublishStep::Current);
+        self.set_current(lock, number)?;
+        Ok(number)
+    }
+
+    /// Makes a generation current, for example to roll back. It is replaced in one step: a reader sees the old number or
+    /// the new one.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such generation. Whether it opens is the caller's to check.
+    pub fn set_current(&self, _: &WriteLock, number: u64) -> Result<(), StoreError> {
+        if !self.generation(number).is_dir() {
+            return Err(StoreError::Missing(number));
+        }
+        let (path, next) = (self.home.join("CURRENT"), self.home.join("CURRENT.next"));
+        fs::write(&next, format!("{number}\n")).map_err(io("write", &next))?;
+        build::sync(&next).map_err(io("flush", &next))?;
+        fs::rename(&next, &path).map_err(io("replace", &path))?;
+        build::sync(&self.home).map_err(io("flush", &self.home))
+    }
+
+    /// Removes the oldest generations, keeping `keep` besides the current one. Returns the numbers removed. Readers that
+    /// have one open keep it.
+    ///
+    /// # Errors
+    /// When a folder cannot be removed.
+    pub fn remove_older(&self, _: &WriteLock, keep: usize) -> Result<Vec<u64>, StoreError> {
+        let current = self.current()?;
+        let mut others: Vec<u64> = self.list()?.into_iter().filter(|&number| Some(number) != current).collect();
+        others.truncate(others.len().saturating_sub(keep));
+        for &number in &others {
+            let dir = self.generation(number);
+            fs::remove_dir_all(&dir).map_err(io("remove", &dir))?;
+        }
+        Ok(others)
+    }
+
+    fn generation(&self, number: u64) -> PathBuf {
+        self.home.join("generations").join(number.to_string())
+    }
+
+    /// The staging folder, without what a publish that died left in it.
+    fn empty_staging(&self) -> Result<PathBuf, StoreError> {
+        let staging = self.home.join("staging");
+        match fs::remove_dir_all(&staging) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("empty", &staging)(error)),
+            _ => {}
+        }
+        fs::create_dir_all(&staging).map_err(io("create", &staging))?;
+        Ok(staging)
+    }
+}
+
+/// The error of a failed `action` on `path`.
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError::Io { action, path, source }
+}

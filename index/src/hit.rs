@@ -1,0 +1,48 @@
+//! [`Answer`]: what a search gives back.
+
+use crate::tool::Tool;
+
+/// One page of hits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Best first; equal scores stand in the order of their refs.
+    pub hits: Vec<Hit>,
+    /// Whether a next page would hold hits.
+    pub more: bool,
+    /// Stages that failed and were left out: `dense`, `rerank`. The hits are what the other stages found.
+    pub degraded: Vec<&'static str>,
+}
+
+/// One tool that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The tool, whole.
+    pub tool: Tool,
+    /// Its score in the last stage that ran, higher is better. Comparable within one answer only: BM25 in lexical mode,
+    /// cosine in dense mode, the fused score else.
+    pub score: f32,
+    /// How it came to its place, when asked for.
+    pub explanation: Option<Explanation>,
+}
+
+/// A hit's way through the stages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Its place in the BM25 leg; `None` where that leg did not run or did not reach it.
+    pub lexical: Option<LegScore>,
+    /// Its place in the vector leg; likewise.
+    pub dense: Option<LegScore>,
+    /// The score after fusion.
+    pub fused: f32,
+    /// The reranker's score, where it read this candidate.
+    pub rerank: Option<f32>,
+}
+
+/// A place in one leg.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegScore {
+    /// 1 is best.
+    pub rank: usize,
+    /// BM25 or cosine.
+    pub score: f32,
+}

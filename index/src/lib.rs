@@ -1,0 +1,102 @@
+//! The core of Shortlist: tools in, permission-filtered hits out.
+//!
+//! A [`Store`] holds generations on disk. A [`Snapshot`] is one of them, opened: immutable, verified, memory-mapped. A
+//! [`Grant`] says what somebody may see; resolved against a snapshot it is an [`AllowedSet`], without which nothing can be
+//! searched, read or counted. [`search`] is the whole pipeline in one function.
+//!
+//! This crate knows no network, no clock, no environment and no other crate of the workspace.
+//!
+//! ```
+//! use shortlist_index::{
+//!     Embedder, Grant, HashingEmbedder, Models, NewGeneration, Schema, SearchRequest, Store, TextRole, Tool, search,
+//! };
+//! use std::{collections::BTreeMap, sync::Arc};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let embedder = HashingEmbedder::new(64);
+//! let mut tools = Vec::new();
+//! for (name, description) in [("files.list", "Lists the files of a drive."), ("files.delete", "Deletes a file.")] {
+//!     let tool = Tool {
+//!         reference: shortlist_index::ToolRef::new("demo", "drive", name, None)?,
+//!         name: name.into(),
+//!         title: None,
+//!         description: description.into(),
+//!         input_schema: Some(Schema::from_json(r#"{"properties":{"fileId":{"type":"string"}}}"#)?),
+//!         output_schema: None,
+//!         annotations: Default::default(),
+//!         tags: Vec::new(),
+//!         execution: Default::default(),
+//!         required_scopes: Default::default(),
+//!         deprecation: None,
+//!         provenance: Default::default(),
+//!     };
+//!     let embedding = embedder.embed(TextRole::Document, &tool.embedding_text())?;
+//!     tools.push((tool, embedding));
+//! }
+//!
+//! let home = tempfile::tempdir()?;
+//! let store = Store::new(home.path());
+//! let lock = store.lock()?;
+//! let generation = NewGeneration {
+//!     tools,
+//!     embedder: embedder.fingerprint().clone(),
+//!     dimension: 64,
+//!     sources: BTreeMap::new(),
+//!     created_unix_s: 0,
+//! };
+//! store.publish(&lock, generation, &mut |_| {})?;
+//!
+//! let snapshot = store.open_current()?.snapshot;
+//! let allowed = snapshot.allow(&Grant::everything());
+//! let models = Models { embedder: Some(Arc::new(embedder)), reranker: None };
+//! let answer = search(&snapshot, &models, &allowed, &SearchRequest::new("delete a file"))?;
+//! assert_eq!(answer.hits[0].tool.reference.to_string(), "demo://drive.files.delete");
+//! # Ok(())
+//! # }
+//! ```
+
+// In reading order: the pipeline, the nouns, then the machinery.
+mod search;
+
+mod filter;
+mod grant;
+mod hit;
+mod query;
+mod schema;
+mod scopes;
+mod tool;
+mod tool_ref;
+
+mod allowed;
+mod dense;
+mod embed;
+mod fusion;
+mod generation;
+mod hex;
+mod lexical;
+mod rerank;
+#[cfg(test)]
+mod testing;
+
+pub use allowed::AllowedSet;
+pub use dense::DensePath;
+pub use embed::{
+    EmbedError, Embedder, Embedding, HashingEmbedder, ModelError, ModelFingerprint, ModelFolder, ModelKind,
+    OnnxEmbedder, Pooling, Runtime, TextRole,
+};
+pub use filter::Filter;
+pub use generation::{
+    BuildError, FORMAT, FileSum, Manifest, NamespaceCount, NewGeneration, OpenError, Opened, PublishStep,
+    REJECTIONS_KEPT_MAX, Rejection, Snapshot, SourceReport, Store, StoreError, WriteLock,
+};
+pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
+pub use hex::encode as hex;
+pub use hit::{Answer, Explanation, Hit, LegScore};
+pub use query::{DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
+pub use rerank::{CrossEncoder, RerankError, Reranker};
+pub use schema::{Parameter, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, SchemaError};
+pub use scopes::ScopeRequirement;
+pub use search::{Models, SearchError, search};
+pub use tool::{Annotations, ContentHash, Execution, Provenance, Tool};
+pub use tool_ref::is_forbidden as is_forbidden_character;
+pub use tool_ref::{REF_BYTES_MAX, RefError, ToolRef, check_source};

@@ -1,0 +1,172 @@
+//! The whole query path.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::allowed::AllowedSet;
+use crate::dense;
+use crate::embed::{Embedder, TextRole};
+use crate::fusion::{Candidate, fuse, rerank};
+use crate::generation::Snapshot;
+use crate::hit::{Answer, Explanation, Hit, LegScore};
+use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
+use crate::rerank::Reranker;
+
+/// The models that a search uses. One that is absent takes its stage away, and the answer says so.
+#[derive(Clone, Default)]
+pub struct Models {
+    /// Turns queries into vectors; the model of the generation's vectors.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Reads candidates with the query.
+    pub reranker: Option<Arc<dyn Reranker>>,
+}
+
+/// Why a search was not answered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SearchError {
+    /// Nothing was asked.
+    #[error("the query is empty; say in a few words what the tool should do")]
+    EmptyQuery,
+    /// More than [`QUERY_CHARS_MAX`].
+    #[error(
+        "the query has {chars} characters, and at most {QUERY_CHARS_MAX} are read; send the request, not its attachments"
+    )]
+    QueryTooLong {
+        /// Its length.
+        chars: usize,
+    },
+    /// Not 1 to [`LIMIT_MAX`].
+    #[error("a page has 1 to {LIMIT_MAX} hits, not {limit}")]
+    LimitOutOfRange {
+        /// What was asked for.
+        limit: usize,
+    },
+    /// Beyond [`DEPTH_MAX`].
+    #[error("pages reach as far as hit {DEPTH_MAX}, and this one ends at {end}; ask more precisely instead")]
+    TooDeep {
+        /// Where the page would end.
+        end: usize,
+    },
+    /// The allowed set was made for another generation.
+    #[error("the allowed set belongs to generation {allowed}, the snapshot is {snapshot}; resolve the grant again")]
+    OtherGeneration {
+        /// The set's.
+        allowed: u64,
+        /// The snapshot's.
+        snapshot: u64,
+    },
+    /// The posting lists could not be read.
+    #[error("the lexical index cannot be read: {0}")]
+    Lexical(#[from] tantivy::TantivyError),
+    /// A row could not be read.
+    #[error("the tool table cannot be read: {0}")]
+    Table(#[from] arrow::error::ArrowError),
+}
+
+impl SearchError {
+    /// Whether the caller can mend it; the message is then fit for the caller's eyes.
+    pub fn is_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::EmptyQuery | Self::QueryTooLong { .. } | Self::LimitOutOfRange { .. } | Self::TooDeep { .. }
+        )
+    }
+}
+
+/// Answers a search: both legs inside the allowed set, fused, reranked if asked, one page of it.
+///
+/// The same snapshot, set, models and request always give the same answer, and what is outside the set has no part in it.
+/// Costs a pass over the query terms' posting lists, one embedding, and a scan of the allowed vectors or a walk of the
+/// graph.
+///
+/// # Errors
+/// [`SearchError`]. A model that fails is none: its stage is left out and named in [`Answer::degraded`].
+pub fn search(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    request: &SearchRequest,
+) -> Result<Answer, SearchError> {
+    check(snapshot, allowed, request)?;
+    let mut degraded = Vec::new();
+    let narrowed = (request.filter != Default::default()).then(|| snapshot.narrow(allowed, &request.filter));
+    let allowed = narrowed.as_ref().unwrap_or(allowed);
+
+    let query_vector = match (request.mode, &models.embedder) {
+        (Mode::Lexical, _) => None,
+        (_, Some(embedder)) if *embedder.fingerprint() == snapshot.manifest().embedder => {
+            embedder.embed(TextRole::Query, &request.query).ok()
+        }
+        _ => None,
+    };
+    if request.mode != Mode::Lexical && query_vector.is_none() {
+        degraded.push("dense");
+    }
+
+    let dense = query_vector.map(|vector| {
+        dense::nearest(&snapshot.vectors, snapshot.graph.as_ref(), vector.as_slice(), allowed, DEPTH_MAX).0
+    });
+    // Without vectors there is still BM25, even where only vectors were asked for.
+    let lexical = match (request.mode, &dense) {
+        (Mode::Dense, Some(_)) => None,
+        _ => Some(snapshot.lexical.search(&request.query, allowed, DEPTH_MAX)?),
+    };
+
+    let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
+    let mut candidates = fuse(lexical.as_deref(), dense.as_deref(), depth);
+    if request.rerank {
+        let read = candidates.len().min(RERANK_DEPTH);
+        let texts = candidates[..read]
+            .iter()
+            .map(|candidate| snapshot.tool(candidate.document).map(|tool| tool.embedding_text()))
+            .collect::<Result<Vec<String>, _>>()?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        match models.reranker.as_ref().and_then(|reranker| reranker.scores(&request.query, &texts).ok()) {
+            Some(scores) => rerank(&mut candidates, &scores),
+            None => degraded.push("rerank"),
+        }
+    }
+    candidates.truncate(DEPTH_MAX);
+
+    let end = (request.offset + request.limit).min(candidates.len());
+    let page = candidates.get(request.offset..end).unwrap_or_default();
+    let hits = page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>()?;
+    Ok(Answer { hits, more: end < candidates.len(), degraded })
+}
+
+fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> Result<(), SearchError> {
+    if request.query.trim().is_empty() {
+        return Err(SearchError::EmptyQuery);
+    }
+    let chars = request.query.chars().count();
+    if chars > QUERY_CHARS_MAX {
+        return Err(SearchError::QueryTooLong { chars });
+    }
+    if !(1..=LIMIT_MAX).contains(&request.limit) {
+        return Err(SearchError::LimitOutOfRange { limit: request.limit });
+    }
+    let end = request.offset.saturating_add(request.limit);
+    if end > DEPTH_MAX {
+        return Err(SearchError::TooDeep { end });
+    }
+    if allowed.generation() != snapshot.number() {
+        return Err(SearchError::OtherGeneration { allowed: allowed.generation(), snapshot: snapshot.number() });
+    }
+    Ok(())
+}
+
+fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit, SearchError> {
+    let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
+    Ok(Hit {
+        tool: snapshot.tool(candidate.document)?,
+        score: candidate.score,
+        explanation: explain.then(|| Explanation {
+            lexical: leg(candidate.lexical),
+            dense: leg(candidate.dense),
+            fused: candidate.fused,
+            rerank: candidate.rerank,
+        }),
+    })
+}
