@@ -1,0 +1,50 @@
+//! [`Source`]: where tools come from. One file per kind of catalog.
+
+use std::collections::BTreeMap;
+
+use shortlist_index::{Rejection, Tool};
+
+use crate::error::SourceError;
+
+pub mod automation_hub;
+pub mod google_discovery;
+pub mod jsonl;
+
+/// What a source remembers between two syncs (ETags, cursors, file stamps), in words of its own. It travels in the
+/// generation's manifest, so it can never be newer or older than the records it speaks of.
+pub type SourceState = BTreeMap<String, String>;
+
+/// One record of a catalog: the tool it became, or why it did not.
+pub type Record = Result<Tool, Rejection>;
+
+/// A catalog that can be read from start to end.
+///
+/// The trait is synchronous: a pass runs on a thread of its own, and a source that speaks an asynchronous protocol keeps
+/// its runtime to itself. A source only reads and translates; what is new, changed or gone is found by whoever compares
+/// two passes.
+pub trait Source: Send + Sync {
+    /// The operator's name for it: the `<source>` of its refs.
+    fn name(&self) -> &str;
+
+    /// The kind of catalog, as it stands in configuration: `google_discovery`, `automation_hub`, …
+    fn source_type(&self) -> &'static str;
+
+    /// Reads the whole catalog, giving every record to `sink` in the order in which it comes.
+    ///
+    /// `since` is what the last complete pass returned; with it a source may answer [`Fetched::Unchanged`] without
+    /// reading anything, and then `sink` must not have been called.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the catalog could not be read to its end; the records already given are then to be thrown
+    /// away, for what is absent from half a catalog is not gone.
+    fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError>;
+}
+
+/// How a complete pass ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Nothing changed since the state that was given.
+    Unchanged,
+    /// Every record was given; remember this state.
+    Complete(SourceState),
+}
