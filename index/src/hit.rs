@@ -9,8 +9,17 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     /// Whether a next page would hold hits.
     pub more: bool,
-    /// Stages that failed and were left out: `dense`, `rerank`. The hits are what the other stages found.
-    pub degraded: Vec<&'static str>,
+    /// Stages that could not run and were left out; the hits are what the others found.
+    pub degraded: Vec<Degraded>,
+}
+
+/// A stage that could not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degraded {
+    /// `dense` or `rerank`.
+    pub stage: &'static str,
+    /// Why, for the operator.
+    pub reason: String,
 }
 
 /// One tool that was found.

@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use crate::allowed::AllowedSet;
 use crate::dense;
-use crate::embed::{Embedder, TextRole};
+use crate::embed::{Embedder, Embedding, TextRole};
 use crate::fusion::{Candidate, fuse, rerank};
 use crate::generation::Snapshot;
-use crate::hit::{Answer, Explanation, Hit, LegScore};
+use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 use crate::rerank::Reranker;
 
@@ -94,17 +94,12 @@ pub fn search(
     let narrowed = (request.filter != Default::default()).then(|| snapshot.narrow(allowed, &request.filter));
     let allowed = narrowed.as_ref().unwrap_or(allowed);
 
-    let query_vector = match (request.mode, &models.embedder) {
-        (Mode::Lexical, _) => None,
-        (_, Some(embedder)) if *embedder.fingerprint() == snapshot.manifest().embedder => {
-            embedder.embed(TextRole::Query, &request.query).ok()
-        }
-        _ => None,
+    let query_vector = match request.mode {
+        Mode::Lexical => None,
+        Mode::Dense | Mode::Hybrid => embed_query(snapshot, models, &request.query)
+            .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
+            .ok(),
     };
-    if request.mode != Mode::Lexical && query_vector.is_none() {
-        degraded.push("dense");
-    }
-
     let dense = query_vector.map(|vector| {
         dense::nearest(&snapshot.vectors, snapshot.graph.as_ref(), vector.as_slice(), allowed, DEPTH_MAX).0
     });
@@ -117,15 +112,9 @@ pub fn search(
     let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
     let mut candidates = fuse(lexical.as_deref(), dense.as_deref(), depth);
     if request.rerank {
-        let read = candidates.len().min(RERANK_DEPTH);
-        let texts = candidates[..read]
-            .iter()
-            .map(|candidate| snapshot.tool(candidate.document).map(|tool| tool.embedding_text()))
-            .collect::<Result<Vec<String>, _>>()?;
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        match models.reranker.as_ref().and_then(|reranker| reranker.scores(&request.query, &texts).ok()) {
-            Some(scores) => rerank(&mut candidates, &scores),
-            None => degraded.push("rerank"),
+        match rerank_scores(snapshot, models, &request.query, &candidates)? {
+            Ok(scores) => rerank(&mut candidates, &scores),
+            Err(reason) => degraded.push(Degraded { stage: "rerank", reason }),
         }
     }
     candidates.truncate(DEPTH_MAX);
@@ -155,6 +144,32 @@ fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> 
         return Err(SearchError::OtherGeneration { allowed: allowed.generation(), snapshot: snapshot.number() });
     }
     Ok(())
+}
+
+/// The query's vector, or why there is none.
+fn embed_query(snapshot: &Snapshot, models: &Models, query: &str) -> Result<Embedding, String> {
+    let embedder = models.embedder.as_ref().ok_or("no embedding model is loaded")?;
+    let (got, expected) = (embedder.fingerprint(), &snapshot.manifest().embedder);
+    if got != expected {
+        return Err(format!("the vectors were made by model {}, and {} is loaded; sync again", expected.0, got.0));
+    }
+    embedder.embed(TextRole::Query, query).map_err(|error| error.to_string())
+}
+
+/// The reranker's scores of the best candidates, or why there are none.
+fn rerank_scores(
+    snapshot: &Snapshot,
+    models: &Models,
+    query: &str,
+    candidates: &[Candidate],
+) -> Result<Result<Vec<f32>, String>, SearchError> {
+    let Some(reranker) = &models.reranker else { return Ok(Err("no reranker is loaded".to_owned())) };
+    let mut texts = Vec::with_capacity(RERANK_DEPTH);
+    for candidate in candidates.iter().take(RERANK_DEPTH) {
+        texts.push(snapshot.tool(candidate.document)?.embedding_text());
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(reranker.scores(query, &texts).map_err(|error| error.to_string()))
 }
 
 fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit, SearchError> {

@@ -121,11 +121,11 @@ fn check(tools: &mut [(Tool, Embedding)], dimension: usize) -> Result<(), BuildE
     }
     tools.sort_by(|(a, _), (b, _)| a.reference.cmp(&b.reference));
     if let Some([(tool, _), _]) = tools.array_windows().find(|[(a, _), (b, _)]| a.reference == b.reference) {
-        return Err(BuildError::Duplicate(tool.reference.clone()));
+        return Err(BuildError::Duplicate(Box::new(tool.reference.clone())));
     }
     match tools.iter().find(|(_, embedding)| embedding.as_slice().len() != dimension) {
         Some((tool, embedding)) => Err(BuildError::Dimension {
-            tool: tool.reference.clone(),
+            tool: Box::new(tool.reference.clone()),
             expected: dimension,
             got: embedding.as_slice().len(),
         }),

@@ -13,7 +13,7 @@ use crate::tool_ref::ToolRef;
 pub enum BuildError {
     /// Two tools have the same ref.
     #[error("two tools have the ref {0}; a source must give each tool one")]
-    Duplicate(ToolRef),
+    Duplicate(Box<ToolRef>),
     /// More tools than a document number can count.
     #[error("{0} tools are more than one generation holds ({max})", max = u32::MAX)]
     TooMany(usize),
@@ -21,7 +21,7 @@ pub enum BuildError {
     #[error("the vector of {tool} has {got} dimensions, expected {expected}; was it made by another model?")]
     Dimension {
         /// Whose vector.
-        tool: ToolRef,
+        tool: Box<ToolRef>,
         /// The generation's dimension.
         expected: usize,
         /// The vector's.

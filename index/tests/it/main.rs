@@ -1,0 +1,6 @@
+//! The index as its users see it: publish, open, search.
+
+mod access;
+mod catalog;
+mod requests;
+mod store;

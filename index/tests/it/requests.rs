@@ -1,0 +1,73 @@
+//! What a caller may ask, to the edge and past it.
+
+use fastrand::Rng;
+use shortlist_index::{
+    DEPTH_MAX, Grant, HashingEmbedder, LIMIT_MAX, Mode, Models, QUERY_CHARS_MAX, SearchRequest, search,
+};
+
+use crate::catalog::{Published, models, tools};
+
+#[test]
+fn each_limit_holds_at_its_edge() {
+    let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    let try_it = |request: SearchRequest| match search(&snapshot, &models(), &allowed, &request) {
+        Ok(_) => "answered".to_owned(),
+        Err(error) => {
+            assert!(error.is_callers());
+            error.to_string()
+        }
+    };
+    let base = || SearchRequest::new("list files");
+    assert_eq!(try_it(SearchRequest::new("ж".repeat(QUERY_CHARS_MAX))), "answered");
+    assert!(try_it(SearchRequest::new("ж".repeat(QUERY_CHARS_MAX + 1))).contains("8001 characters"));
+    assert!(try_it(SearchRequest::new(" \n")).contains("empty"));
+    assert_eq!(try_it(SearchRequest { limit: LIMIT_MAX, ..base() }), "answered");
+    assert!(try_it(SearchRequest { limit: LIMIT_MAX + 1, ..base() }).contains("not 101"));
+    assert!(try_it(SearchRequest { limit: 0, ..base() }).contains("not 0"));
+    assert_eq!(try_it(SearchRequest { offset: DEPTH_MAX - 1, limit: 1, ..base() }), "answered");
+    assert!(try_it(SearchRequest { offset: DEPTH_MAX, limit: 1, ..base() }).contains("101"));
+    assert!(try_it(SearchRequest { offset: usize::MAX, limit: 1, ..base() }).contains("as far as hit 100"));
+}
+
+#[test]
+fn a_missing_model_takes_its_stage_away_and_says_so() {
+    let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    let ask =
+        |models: &Models, request: SearchRequest| search(&snapshot, models, &allowed, &request).expect("an answer");
+    let none = Models::default();
+    let degraded = ask(&none, SearchRequest { rerank: true, ..SearchRequest::new("list files") });
+    assert_eq!(degraded.degraded.iter().map(|degraded| degraded.stage).collect::<Vec<_>>(), ["dense", "rerank"]);
+    let other = Models { embedder: Some(std::sync::Arc::new(HashingEmbedder::new(32))), reranker: None };
+    let mismatched = ask(&other, SearchRequest::new("list files"));
+    assert!(mismatched.degraded[0].reason.contains("made by model hashing-64, and hashing-32 is loaded"));
+    let lexical = ask(&none, SearchRequest { mode: Mode::Lexical, ..SearchRequest::new("list files") });
+    assert_eq!(lexical.degraded, []);
+    assert_eq!(degraded.hits, lexical.hits);
+}
+
+#[test]
+fn an_allowed_set_of_another_generation_is_refused() {
+    let all = tools(&mut Rng::with_seed(1), 30);
+    let published = Published::new(&all);
+    let old = published.snapshot().allow(&Grant::everything());
+    published.publish(&all[1..]);
+    let error = search(&published.snapshot(), &models(), &old, &SearchRequest::new("list")).expect_err("it is old");
+    assert!(!error.is_callers() && error.to_string().contains("belongs to generation 1, the snapshot is 2"));
+}
+
+#[test]
+fn the_same_tools_give_the_same_answers() {
+    let all = tools(&mut Rng::with_seed(2), 200);
+    let mut shuffled = all.clone();
+    Rng::with_seed(3).shuffle(&mut shuffled);
+    let (one, two) = (Published::new(&all).snapshot(), Published::new(&shuffled).snapshot());
+    for query in ["list files", "delete invoice", "отчёт", "files.list1"] {
+        let ask = |snapshot| {
+            let request = SearchRequest { limit: 50, explain: true, ..SearchRequest::new(query) };
+            search(snapshot, &models(), &snapshot.allow(&Grant::everything()), &request).expect("an answer")
+        };
+        assert_eq!(ask(&one), ask(&two), "{query}");
+    }
+}
