@@ -1,0 +1,89 @@
+//! [`SourceError`]: why a catalog could not be read to its end.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a pass over a catalog did not finish. One bad record is never a reason: that is a
+/// [`Rejection`](shortlist_index::Rejection), and the pass goes on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A file or folder could not be read.
+    #[error("source {name:?} could not read {path}: {error}; check that it exists and may be read", path = path.display())]
+    Io {
+        /// The operator's name of the source.
+        name: String,
+        /// What was to be read.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Something is larger than this source accepts.
+    #[error(
+        "source {name:?}: {what} has more than the {max} {unit} allowed; split the catalog, or look whether it is the right one"
+    )]
+    TooLarge {
+        /// The operator's name of the source.
+        name: String,
+        /// What is too large, such as a file's name.
+        what: String,
+        /// The limit.
+        max: u64,
+        /// What the limit counts, such as `bytes`.
+        unit: &'static str,
+    },
+    /// Nothing that looks like a catalog was found.
+    #[error("source {name:?}: {detail}")]
+    NoCatalog {
+        /// The operator's name of the source.
+        name: String,
+        /// What was expected, what is there and what to do.
+        detail: String,
+    },
+    /// The catalog changed while it was read.
+    #[error("source {name:?}: {what} changed while it was read; run the sync again")]
+    Changed {
+        /// The operator's name of the source.
+        name: String,
+        /// What changed.
+        what: String,
+    },
+    /// A remote catalog could not be reached, or the connection broke.
+    #[error(
+        "source {name:?} could not reach {url}: {error}; check the address and the network, then run the sync again"
+    )]
+    Unreachable {
+        /// The operator's name of the source.
+        name: String,
+        /// The address, without credentials.
+        url: String,
+        /// What the client said.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A remote catalog answered with a status that ends the pass.
+    #[error("source {name:?}: {url} answered {status}, {advice}")]
+    Status {
+        /// The operator's name of the source.
+        name: String,
+        /// The address, without credentials.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What to do about it.
+        advice: String,
+    },
+    /// A remote catalog answered with something that breaks its contract.
+    #[error("source {name:?}: the answer of {url} breaks the catalog's contract: {detail}")]
+    Contract {
+        /// The operator's name of the source.
+        name: String,
+        /// The address, without credentials.
+        url: String,
+        /// What was expected and what came.
+        detail: String,
+    },
+}

@@ -1,0 +1,317 @@
+//! [`AutomationHub`]: the in-house warehouse of actions, read over HTTP.
+//!
+//! The contract: `GET {base_url}/api/catalog/actions?limit=&cursor=` answers a page of actions and the next cursor, which
+//! is absent or null at the end. Actions are named `namespace:name@semver`. Pages carry ETags, and `If-None-Match` is
+//! answered with 304. What the fields are called is configuration ([`FieldMap`]), for deployments differ.
+//!
+//! A bad action is a rejection. A bad page ends the pass: what it should have held cannot be told from what is gone.
+//!
+//! An ETag vouches for one address, so the state remembers one for each page, and the catalog counts as unchanged when
+//! every page answers 304. A deployment whose first page's ETag covers the catalog says so ([`EtagCovers::Catalog`]) and
+//! is asked once. The same question is put after a read: a catalog that changed while it was read may have moved an action
+//! from a page not yet read to one already read, so it is read again.
+
+mod client;
+mod config;
+mod page;
+mod record;
+mod token;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use reqwest::Url;
+use sha2::{Digest, Sha256};
+use shortlist_index::check_source;
+
+use self::client::{Client, Got, contract, is_loopback, printable};
+use self::page::Page;
+use super::{Fetched, Record, Source, SourceState};
+use crate::error::SourceError;
+use crate::normalize::{normalize, rejection};
+
+pub use self::client::Pause;
+pub use self::config::{AutomationHubConfig, EtagCovers, FieldMap};
+pub use self::token::Token;
+
+/// The most records asked for on one page.
+pub const PAGE_LIMIT_MAX: usize = 1_000;
+/// The most pages of one catalog: 2,000,000 actions at the default page. More is a hub that never ends.
+const PAGES_MAX: usize = 10_000;
+/// The most actions of one catalog, ten times what an index is built for.
+const ACTIONS_MAX: usize = 2_000_000;
+/// How often a catalog that changes while it is read is read from its start.
+const READS_MAX: usize = 3;
+/// The longest timeout of one request, in seconds.
+const TIMEOUT_S_MAX: u64 = 600;
+/// Raised when the same pages would become other tools, so that a remembered state does not hide the change.
+const MAPPING: &str = "1";
+/// The keys of the state.
+const STATE_CONFIGURATION: &str = "configuration";
+const STATE_PAGES: &str = "pages";
+
+/// A source of type `automation_hub`.
+pub struct AutomationHub {
+    config: AutomationHubConfig,
+    actions: Url,
+    client: Client,
+}
+
+/// One page as it was read: its cursor (`None` for the first), its ETag where it had one, and its body's SHA-256.
+type Stamp = (Option<String>, Option<String>, String);
+
+/// A catalog read to its end.
+struct Reading {
+    records: Vec<Record>,
+    stamps: Vec<Stamp>,
+}
+
+impl AutomationHub {
+    /// Checks the configuration; touches no network. The token is what `token_file` or `token_env` hold, if they are set.
+    ///
+    /// # Errors
+    /// [`SourceError`] when a name, address or limit is out of its range, or the token would travel in the clear.
+    pub fn new(config: AutomationHubConfig, token: Option<Token>) -> Result<Self, SourceError> {
+        Self::with_pause(config, token, Box::new(std::thread::sleep))
+    }
+
+    /// As [`AutomationHub::new`], with another way to wait between attempts.
+    ///
+    /// # Errors
+    /// As [`AutomationHub::new`].
+    pub fn with_pause(config: AutomationHubConfig, token: Option<Token>, pause: Pause) -> Result<Self, SourceError> {
+        let wrong = |detail: String| SourceError::NoCatalog { name: config.name.clone(), detail };
+        check_source(&config.name).map_err(|error| wrong(error.to_string()))?;
+        let actions = actions_url(&config.base_url).map_err(wrong)?;
+        if !(1..=PAGE_LIMIT_MAX).contains(&config.page_limit) {
+            return Err(wrong(format!("page_limit is 1 to {PAGE_LIMIT_MAX}, not {}", config.page_limit)));
+        }
+        if !(1..=TIMEOUT_S_MAX).contains(&config.timeout_s) {
+            return Err(wrong(format!("timeout_s is 1 to {TIMEOUT_S_MAX} seconds, not {}", config.timeout_s)));
+        }
+        if config.fields.id.is_empty() {
+            return Err(wrong("fields.id is the path of namespace:name@version and may not be empty".to_owned()));
+        }
+        if token.is_some() && actions.scheme() == "http" && !is_loopback(&actions) && !config.allow_plain_http {
+            let detail = "the token would travel unencrypted; use an https base_url, or set allow_plain_http = true";
+            return Err(wrong(detail.to_owned()));
+        }
+        let timeout = Duration::from_secs(config.timeout_s);
+        let client = Client::new(&config.name, &actions, timeout, token.as_ref(), pause)?;
+        Ok(Self { config, actions, client })
+    }
+
+    /// The address of a page.
+    fn page_url(&self, cursor: Option<&str>) -> Url {
+        let mut url = self.actions.clone();
+        url.query_pairs_mut().append_pair("limit", &self.config.page_limit.to_string());
+        if let Some(cursor) = cursor {
+            url.query_pairs_mut().append_pair("cursor", cursor);
+        }
+        url
+    }
+
+    /// What decides which tools come of the same pages. A state of another configuration is not believed.
+    fn configuration(&self) -> String {
+        let AutomationHubConfig { page_limit, etag_covers, empty_cursor_ends, fields, .. } = &self.config;
+        let text = format!("{MAPPING} {} {page_limit} {etag_covers:?} {empty_cursor_ends} {fields:?}", self.actions);
+        shortlist_index::hex(&Sha256::digest(text.as_bytes()))
+    }
+
+    /// The pages that a state remembers; `None` when it is of another configuration or cannot be read.
+    fn remembered(&self, state: &SourceState) -> Option<Vec<Stamp>> {
+        let same = state.get(STATE_CONFIGURATION).is_some_and(|known| *known == self.configuration());
+        if same { serde_json::from_str(state.get(STATE_PAGES)?).ok() } else { None }
+    }
+
+    /// Whether the pages are what they were. Without ETags that cannot be asked, and the answer is no.
+    fn still_current(&self, stamps: &[Stamp]) -> Result<bool, SourceError> {
+        let asked = match self.config.etag_covers {
+            EtagCovers::Page => stamps,
+            EtagCovers::Catalog => stamps.get(..1).unwrap_or_default(),
+        };
+        if asked.is_empty() || asked.iter().any(|(_, etag, _)| etag.is_none()) {
+            return Ok(false);
+        }
+        for (cursor, etag, digest) in asked {
+            match self.client.get(&self.page_url(cursor.as_deref()), etag.as_deref())? {
+                Got::NotModified => {}
+                // Some hubs send ETags and ignore the question, or make a new ETag for each answer. The same bytes prove
+                // a page, but not what else a catalog's ETag speaks for.
+                Got::Page { body, etag: now } => {
+                    let same = match self.config.etag_covers {
+                        EtagCovers::Page => hash(&body) == *digest,
+                        EtagCovers::Catalog => now == *etag,
+                    };
+                    if !same {
+                        return Ok(false);
+                    }
+                }
+                Got::Gone => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads every page. `None` when a cursor expired or the catalog's ETag changed on the way: start again.
+    fn read(&self) -> Result<Option<Reading>, SourceError> {
+        let mut reading = Reading { records: Vec::new(), stamps: Vec::new() };
+        let mut seen = HashSet::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let url = self.page_url(cursor.as_deref());
+            let (body, etag) = match self.client.get(&url, None)? {
+                Got::Page { body, etag } => (body, etag),
+                Got::Gone if cursor.is_some() => return Ok(None),
+                Got::Gone | Got::NotModified => {
+                    return Err(contract(
+                        &self.config.name,
+                        &url,
+                        "the first page exists and is sent when it is asked for",
+                    ));
+                }
+            };
+            let first_etag = reading.stamps.first().map(|(_, etag, _)| etag);
+            if self.config.etag_covers == EtagCovers::Catalog && first_etag.is_some_and(|first| *first != etag) {
+                return Ok(None);
+            }
+            let page = Page::parse(&body, &self.config, &url)?;
+            self.take(page.actions, &mut reading);
+            reading.stamps.push((cursor, etag, hash(&body)));
+            self.check_size(&reading)?;
+            let Some(next) = page.next_cursor else { return Ok(Some(reading)) };
+            if !seen.insert(next.clone()) {
+                let hint = if next.is_empty() {
+                    "; if an empty cursor means the end, set empty_cursor_ends = true"
+                } else {
+                    ""
+                };
+                let detail = format!("page {} gives a cursor that an earlier page gave{hint}", reading.stamps.len());
+                return Err(contract(&self.config.name, &url, detail));
+            }
+            cursor = Some(next);
+        }
+    }
+
+    fn take(&self, actions: Vec<serde_json::Value>, reading: &mut Reading) {
+        let page = reading.stamps.len() + 1;
+        for (index, action) in actions.into_iter().enumerate() {
+            let position = format!("action {} of page {page}", index + 1);
+            let record = match record::draft(action, &self.config.fields, &position) {
+                Ok(draft) => normalize(draft, &self.config.name, self.source_type()),
+                Err(refusal) => Err(rejection(&refusal.record, refusal.reason)),
+            };
+            reading.records.push(record);
+        }
+    }
+
+    fn check_size(&self, reading: &Reading) -> Result<(), SourceError> {
+        let too_large = |max: usize, unit: &'static str| SourceError::TooLarge {
+            name: self.config.name.clone(),
+            what: format!("the catalog at {}", printable(&self.actions)),
+            max: max as u64,
+            unit,
+        };
+        match (reading.stamps.len(), reading.records.len()) {
+            (n_pages, _) if n_pages >= PAGES_MAX => Err(too_large(PAGES_MAX, "pages")),
+            (_, n_actions) if n_actions > ACTIONS_MAX => Err(too_large(ACTIONS_MAX, "actions")),
+            _ => Ok(()),
+        }
+    }
+
+    fn state(&self, stamps: &[Stamp]) -> SourceState {
+        // Texts always serialise; an empty list of pages is never believed, so even then nothing would go wrong.
+        let pages = serde_json::to_string(stamps).unwrap_or_default();
+        SourceState::from([(STATE_CONFIGURATION.to_owned(), self.configuration()), (STATE_PAGES.to_owned(), pages)])
+    }
+}
+
+impl Source for AutomationHub {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn source_type(&self) -> &'static str {
+        "automation_hub"
+    }
+
+    fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError> {
+        if let Some(stamps) = since.and_then(|state| self.remembered(state))
+            && self.still_current(&stamps)?
+        {
+            return Ok(Fetched::Unchanged);
+        }
+        for _ in 0..READS_MAX {
+            let Some(reading) = self.read()? else { continue };
+            let can_be_asked = reading.stamps.iter().all(|(_, etag, _)| etag.is_some());
+            if !can_be_asked || self.still_current(&reading.stamps)? {
+                reading.records.into_iter().for_each(sink);
+                return Ok(Fetched::Complete(self.state(&reading.stamps)));
+            }
+        }
+        Err(SourceError::Changed {
+            name: self.config.name.clone(),
+            what: format!("the catalog at {} ({READS_MAX} times)", printable(&self.actions)),
+        })
+    }
+}
+
+fn actions_url(base: &str) -> Result<Url, String> {
+    let mut url = Url::parse(base.trim())
+        .map_err(|error| format!("base_url is an address such as https://hub.example, and this is none: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("base_url begins with https:// or http://, not {}:", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("base_url holds credentials; put the token into token_file or token_env".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("base_url has a query or a fragment; it is the part before /api/catalog/actions".to_owned());
+    }
+    match url.path_segments_mut() {
+        Ok(mut segments) => segments.pop_if_empty().extend(["api", "catalog", "actions"]),
+        Err(()) => return Err("base_url has no host".to_owned()),
+    };
+    Ok(url)
+}
+
+fn hash(body: &[u8]) -> String {
+    shortlist_index::hex(&Sha256::digest(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_checked_before_anything_is_sent() {
+        let check = |base: &str, expected: Result<&str, &str>| {
+            let got = actions_url(base).map(String::from);
+            let as_expected = match (&got, expected) {
+                (Ok(url), Ok(expected)) => url == expected,
+                (Err(reason), Err(part)) => reason.contains(part),
+                _ => false,
+            };
+            assert!(as_expected, "{base}: {got:?}, expected {expected:?}");
+        };
+        check("https://hub.example", Ok("https://hub.example/api/catalog/actions"));
+        check("https://hub.example/v2/", Ok("https://hub.example/v2/api/catalog/actions"));
+        check("https://me:secret@hub.example", Err("credentials"));
+        check("ftp://hub.example", Err("https://"));
+        check("https://hub.example/?token=x", Err("query"));
+        check("hub.example", Err("address"));
+    }
+
+    #[test]
+    fn a_token_does_not_travel_in_the_clear_unless_told_to() {
+        let hub = |base: &str, plain: bool| {
+            let config = AutomationHubConfig { allow_plain_http: plain, ..AutomationHubConfig::new("hub", base) };
+            AutomationHub::new(config, Token::new("secret")).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert!(hub("http://hub.example", false).is_err_and(|error| error.contains("unencrypted")));
+        assert_eq!(hub("http://hub.example", true), Ok(()));
+        assert_eq!(hub("http://127.0.0.1:1", false), Ok(()));
+        assert_eq!(hub("https://hub.example", false), Ok(()));
+        assert_eq!(format!("{:?}", Token::new(" secret\n")), "Some(Token(…))");
+    }
+}

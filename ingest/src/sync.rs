@@ -1,0 +1,167 @@
+//! One pass from catalogs to a published generation: [`sync`].
+//!
+//! What holds whatever happens:
+//! - a killed pass leaves the generation that served before, and the vectors it had finished;
+//! - a source that cannot be read keeps its last good tools, marked stale, and does not stop the others;
+//! - searchable = ingested - rejected, for each source, and each rejection has a reason;
+//! - a catalog that did not change is neither embedded nor published again.
+
+mod delta;
+mod embed;
+mod error;
+mod observer;
+mod parent;
+mod reading;
+mod report;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use shortlist_index::{Embedder, NewGeneration, SourceReport, Store, Tool};
+
+use self::observer::Steps;
+use self::parent::Parent;
+use self::reading::Reading;
+use crate::embedding_cache::EmbeddingCache;
+use crate::source::Source;
+
+pub use self::error::SyncError;
+pub use self::observer::{EmbedProgress, Quiet, SyncObserver, SyncStep};
+pub use self::report::{Outcome, SourceSync, SyncReport};
+
+/// What an operator may choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncOptions {
+    /// Generations that are kept besides the one that serves, to roll back to.
+    pub keep_older: usize,
+}
+
+impl Default for SyncOptions {
+    fn default() -> Self {
+        Self { keep_older: 3 }
+    }
+}
+
+/// Reads every source, compares with the generation that serves, embeds what is new, and publishes what came of it.
+///
+/// Sources of the served generation that are not among `sources` are dropped with their tools. Vectors are cached in
+/// `embeddings/` of the store's folder. Costs one read of every catalog that changed, one embedding of every text never
+/// seen by this model, and one build of the index.
+///
+/// # Errors
+/// [`SyncError`] when another process is writing, when no source could be read and nothing is served, when the model
+/// fails, or when the disk refuses. What served before still does.
+pub fn sync(
+    sources: &[Box<dyn Source>],
+    store: &Store,
+    embedder: &dyn Embedder,
+    observer: &mut dyn SyncObserver,
+    options: &SyncOptions,
+) -> Result<SyncReport, SyncError> {
+    check_names(sources)?;
+    let mut steps = Steps::new(observer);
+    let now = unix_s();
+
+    steps.begin(SyncStep::Lock);
+    let lock = store.lock()?;
+
+    steps.begin(SyncStep::Parent);
+    let parent = Parent::open(store)?;
+    let mut warnings = parent.warnings();
+
+    let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
+    for source in sources {
+        steps.begin(SyncStep::Fetch(source.name().to_owned()));
+        let known = parent.known(source.as_ref());
+        readings.insert(source.name().to_owned(), Reading::of(source.as_ref(), known, now, &mut steps));
+    }
+    if readings.values().all(Reading::has_nothing) {
+        return Err(SyncError::nothing_read(&readings));
+    }
+
+    steps.begin(SyncStep::Compare);
+    let delta = delta::compare(&parent, &mut readings);
+    let same = parent.is_what_would_be_built(&readings, &delta, embedder);
+    let mut report = SyncReport::new(&readings, delta);
+    if let (true, Some(number)) = (same, parent.number()) {
+        if store.current().ok().flatten() != Some(number) {
+            // A publish was killed before its last step, or CURRENT was damaged; the generation itself is good.
+            store.set_current(&lock, number)?;
+        }
+        report.generation = number;
+        report.warnings = warnings;
+        report.seconds = steps.finish();
+        return Ok(report);
+    }
+    // The parent's files are mapped; what is needed of them has been copied.
+    drop(parent);
+
+    let mut sources: BTreeMap<String, SourceReport> = BTreeMap::new();
+    let mut tools: Vec<Tool> = Vec::new();
+    for (name, reading) in readings {
+        sources.insert(name, reading.report);
+        tools.extend(reading.tools);
+    }
+
+    steps.begin(SyncStep::Embed);
+    let mut cache =
+        EmbeddingCache::open(&store.home().join("embeddings"), embedder.fingerprint(), embedder.dimension());
+    warnings.extend_from_slice(cache.warnings());
+    let (texts, n_embedded) = embed::embed_missing(&mut cache, embedder, &tools, &mut steps)?;
+
+    steps.begin(SyncStep::Compact);
+    let live: BTreeSet<_> = texts.iter().copied().collect();
+    if let Err(error) = cache.compact(&live) {
+        warnings.push(error.to_string());
+    }
+    let tools = embed::with_vectors(&cache, embedder, tools, &texts)?;
+    drop(cache);
+
+    let generation = NewGeneration {
+        tools,
+        embedder: embedder.fingerprint().clone(),
+        dimension: embedder.dimension(),
+        sources,
+        created_unix_s: now,
+    };
+    let number = store.publish(&lock, generation, &mut |step| steps.begin(SyncStep::Publish(step)))?;
+
+    steps.begin(SyncStep::Tidy);
+    if let Err(error) = store.remove_older(&lock, options.keep_older) {
+        warnings.push(error.to_string());
+    }
+    report.generation = number;
+    report.published = true;
+    report.n_embedded = n_embedded;
+    report.bytes = folder_bytes(&store.home().join("generations").join(number.to_string()));
+    report.warnings = warnings;
+    report.seconds = steps.finish();
+    Ok(report)
+}
+
+fn check_names(sources: &[Box<dyn Source>]) -> Result<(), SyncError> {
+    let mut names = BTreeSet::new();
+    match sources.iter().find(|source| !names.insert(source.name())) {
+        Some(twice) => Err(SyncError::SourceTwice(twice.name().to_owned())),
+        None if sources.is_empty() => Err(SyncError::NoSource),
+        None => Ok(()),
+    }
+}
+
+fn unix_s() -> u64 {
+    // A clock before 1970 is wrong, and 0 says so.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Bytes of all files below a folder; what cannot be read counts nothing, for this is only told.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}

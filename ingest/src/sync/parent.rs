@@ -1,0 +1,86 @@
+//! [`Parent`]: the generation that serves while the next is made.
+
+use std::collections::BTreeMap;
+
+use shortlist_index::{Embedder, Snapshot, SourceReport, Store, StoreError};
+
+use super::delta::Delta;
+use super::error::SyncError;
+use super::reading::Reading;
+use crate::source::Source;
+
+/// The generation that serves, where there is one.
+pub(super) struct Parent {
+    pub(super) snapshot: Option<Snapshot>,
+    /// Newer generations that did not open, with the reason.
+    refused: Vec<String>,
+}
+
+impl Parent {
+    /// Opens what serves. A store whose generations are all damaged is like an empty one: reading the sources again is
+    /// how it heals.
+    pub(super) fn open(store: &Store) -> Result<Self, SyncError> {
+        match store.open_current() {
+            Ok(opened) => Ok(Self {
+                refused: opened
+                    .refused
+                    .iter()
+                    .map(|(number, why)| format!("generation {number} was refused: {why}"))
+                    .collect(),
+                snapshot: Some(opened.snapshot),
+            }),
+            Err(StoreError::Empty(_)) => Ok(Self { snapshot: None, refused: Vec::new() }),
+            Err(error @ StoreError::NoneOpens { .. }) => Ok(Self { snapshot: None, refused: vec![error.to_string()] }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.refused.clone()
+    }
+
+    pub(super) fn number(&self) -> Option<u64> {
+        self.snapshot.as_ref().map(Snapshot::number)
+    }
+
+    pub(super) fn reports(&self) -> Option<&BTreeMap<String, SourceReport>> {
+        self.snapshot.as_ref().map(|snapshot| &snapshot.manifest().sources)
+    }
+
+    /// What is known of a source from its last complete pass. A source that was never read, or was of another kind when it
+    /// was, is not known.
+    pub(super) fn known(&self, source: &dyn Source) -> Option<&SourceReport> {
+        self.reports()?
+            .get(source.name())
+            .filter(|report| report.source_type == source.source_type() && report.read_unix_s > 0)
+    }
+
+    /// Whether a generation of these readings would say what the parent says. Bookmarks and times of reading do not count:
+    /// they are not worth a build, and a source that is asked with an old bookmark answers as well. Nor does a source that
+    /// has just failed; but one that the parent calls stale and that is read again deserves to be called well.
+    pub(super) fn is_what_would_be_built(
+        &self,
+        readings: &BTreeMap<String, Reading>,
+        delta: &Delta,
+        embedder: &dyn Embedder,
+    ) -> bool {
+        let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.refused.is_empty()) else { return false };
+        let manifest = snapshot.manifest();
+        let told = |report: &SourceReport| SourceReport {
+            state: BTreeMap::new(),
+            read_unix_s: 0,
+            stale: None,
+            ..report.clone()
+        };
+        delta.is_empty()
+            && manifest.embedder == *embedder.fingerprint()
+            && manifest.dimension == embedder.dimension()
+            && manifest.sources.len() == readings.len()
+            && manifest.sources.iter().all(|(name, report)| {
+                readings.get(name).is_some_and(|reading| {
+                    let recovered = report.stale.is_some() && reading.report.stale.is_none();
+                    !recovered && told(&reading.report) == told(report)
+                })
+            })
+    }
+}

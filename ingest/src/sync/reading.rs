@@ -1,0 +1,142 @@
+//! [`Reading`]: what one source gave in this pass.
+
+use std::collections::HashMap;
+
+use shortlist_index::{REJECTIONS_KEPT_MAX, Rejection, SourceReport, Tool, ToolRef};
+
+use super::observer::Steps;
+use super::report::Outcome;
+use crate::normalize::rejection;
+use crate::source::{Fetched, Record, Source};
+
+/// How many records pass between two words to the observer.
+const TELL_EVERY: u64 = 256;
+/// The most tools of one source, ten times what an index is built for.
+const TOOLS_MAX: usize = 2_000_000;
+
+/// What one source gave: its tools, or the reason to keep the parent's.
+pub(super) struct Reading {
+    pub(super) outcome: Outcome,
+    /// What the next generation's manifest says of it.
+    pub(super) report: SourceReport,
+    /// Its tools; those of an unread source are filled in from the parent.
+    pub(super) tools: Vec<Tool>,
+}
+
+impl Reading {
+    /// Reads a source. `known` is what its last complete pass left.
+    pub(super) fn of(source: &dyn Source, known: Option<&SourceReport>, now: u64, steps: &mut Steps<'_>) -> Self {
+        let mut pile = Pile::default();
+        let fetched = source.fetch(known.map(|report| &report.state), &mut |record| {
+            pile.take(source, record);
+            if pile.n_ingested.is_multiple_of(TELL_EVERY) {
+                steps.observer.fetched(source.name(), pile.n_ingested);
+            }
+        });
+        match (fetched, known) {
+            (Ok(Fetched::Complete(state)), _) => {
+                steps.observer.fetched(source.name(), pile.n_ingested);
+                pile.into_reading(source, state, now)
+            }
+            (Ok(Fetched::Unchanged), Some(known)) => Self {
+                outcome: Outcome::Unchanged,
+                report: SourceReport { read_unix_s: now, stale: None, ..known.clone() },
+                tools: Vec::new(),
+            },
+            (Ok(Fetched::Unchanged), None) => {
+                Self::failed(source, format!("source {:?} says that nothing changed and was never read", source.name()))
+            }
+            (Err(error), Some(known)) => Self {
+                outcome: Outcome::Stale(error.to_string()),
+                report: SourceReport { stale: Some(error.to_string()), ..known.clone() },
+                tools: Vec::new(),
+            },
+            (Err(error), None) => Self::failed(source, error.to_string()),
+        }
+    }
+
+    /// Whether its tools are to be taken from the parent.
+    pub(super) fn keeps_the_parents(&self) -> bool {
+        matches!(self.outcome, Outcome::Unchanged | Outcome::Stale(_))
+    }
+
+    /// Whether it was not read, now or before.
+    pub(super) fn has_nothing(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_))
+    }
+
+    fn failed(source: &dyn Source, reason: String) -> Self {
+        Self {
+            outcome: Outcome::Failed(reason.clone()),
+            report: SourceReport {
+                source_type: source.source_type().to_owned(),
+                stale: Some(reason),
+                ..SourceReport::default()
+            },
+            tools: Vec::new(),
+        }
+    }
+}
+
+/// Records as they come.
+#[derive(Default)]
+struct Pile {
+    n_ingested: u64,
+    n_rejected: u64,
+    tools: Vec<Tool>,
+    rejections: Vec<Rejection>,
+    /// Where in `tools` each ref stands.
+    refs: HashMap<ToolRef, usize>,
+}
+
+impl Pile {
+    fn take(&mut self, source: &dyn Source, record: Record) {
+        self.n_ingested += 1;
+        match record.and_then(|tool| self.checked(source, tool)) {
+            Ok(tool) => {
+                self.refs.insert(tool.reference.clone(), self.tools.len());
+                self.tools.push(tool);
+            }
+            Err(rejection) => {
+                self.n_rejected += 1;
+                if self.rejections.len() < REJECTIONS_KEPT_MAX {
+                    self.rejections.push(rejection);
+                }
+            }
+        }
+    }
+
+    /// What only somebody who sees all of a source's records can check.
+    fn checked(&self, source: &dyn Source, tool: Tool) -> Result<Tool, Rejection> {
+        let refuse = |reason: String| Err(rejection(&tool.provenance.foreign_id, reason));
+        if tool.reference.source() != source.name() {
+            return refuse(format!("its ref {} is not one of source {:?}", tool.reference, source.name()));
+        }
+        if let Some(first) = self.refs.get(&tool.reference).and_then(|&place| self.tools.get(place)) {
+            let first = &first.provenance.foreign_id;
+            return refuse(format!("its ref {} is already that of the record {first:?}", tool.reference));
+        }
+        if self.tools.len() >= TOOLS_MAX {
+            return refuse(format!("the source has more than the {TOOLS_MAX} tools allowed"));
+        }
+        Ok(tool)
+    }
+
+    fn into_reading(self, source: &dyn Source, state: crate::source::SourceState, now: u64) -> Reading {
+        Reading {
+            outcome: Outcome::Read,
+            report: SourceReport {
+                source_type: source.source_type().to_owned(),
+                n_ingested: self.n_ingested,
+                n_rejected: self.n_rejected,
+                n_searchable: self.tools.len() as u64,
+                n_deprecated: self.tools.iter().filter(|tool| tool.deprecation.is_some()).count() as u64,
+                rejections: self.rejections,
+                state,
+                read_unix_s: now,
+                stale: None,
+            },
+            tools: self.tools,
+        }
+    }
+}

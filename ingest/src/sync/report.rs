@@ -1,0 +1,114 @@
+//! [`SyncReport`]: what a pass did.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shortlist_index::Rejection;
+
+use super::delta::Delta;
+use super::reading::Reading;
+
+/// What a pass did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SyncReport {
+    /// The generation that serves now.
+    pub generation: u64,
+    /// Whether this pass made it; `false` when nothing had changed.
+    pub published: bool,
+    /// The sources by name.
+    pub sources: BTreeMap<String, SourceSync>,
+    /// Sources that are no longer configured, with how many tools went with each.
+    pub removed_sources: BTreeMap<String, u64>,
+    /// Texts that were embedded; all others came from the cache.
+    pub n_embedded: usize,
+    /// Size of the new generation's files; 0 when none was made.
+    pub bytes: u64,
+    /// Each step with its seconds, in order.
+    pub seconds: Vec<(String, f64)>,
+    /// What did not stop the pass and should be looked at.
+    pub warnings: Vec<String>,
+}
+
+/// One source in a pass. Complete: `n_searchable` = `n_ingested` - `n_rejected`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceSync {
+    /// The kind of source.
+    pub source_type: String,
+    /// How its reading ended.
+    pub outcome: Outcome,
+    /// Records it gave, in this pass or the last complete one.
+    pub n_ingested: u64,
+    /// Of these, those that became no tool.
+    pub n_rejected: u64,
+    /// Of these, those that are tools of the generation.
+    pub n_searchable: u64,
+    /// Of the searchable, those that are deprecated.
+    pub n_deprecated: u64,
+    /// The first rejections, with their reasons.
+    pub rejections: Vec<Rejection>,
+    /// Tools that the generation before did not have.
+    pub n_added: u64,
+    /// Tools that say something else than before.
+    pub n_changed: u64,
+    /// Tools that are gone.
+    pub n_removed: u64,
+    /// Tools that are what they were.
+    pub n_unchanged: u64,
+}
+
+/// How the reading of a source ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was read to its end.
+    Read,
+    /// It said that nothing changed.
+    Unchanged,
+    /// It could not be read, for this reason; its last good tools are kept.
+    Stale(String),
+    /// It could not be read, for this reason, and never was before.
+    Failed(String),
+}
+
+impl SyncReport {
+    pub(super) fn new(readings: &BTreeMap<String, Reading>, delta: Delta) -> Self {
+        let source = |(name, reading): (&String, &Reading)| {
+            let counts = delta.sources.get(name).copied().unwrap_or_default();
+            let report = &reading.report;
+            let sync = SourceSync {
+                source_type: report.source_type.clone(),
+                outcome: reading.outcome.clone(),
+                n_ingested: report.n_ingested,
+                n_rejected: report.n_rejected,
+                n_searchable: report.n_searchable,
+                n_deprecated: report.n_deprecated,
+                rejections: report.rejections.clone(),
+                n_added: counts.n_added,
+                n_changed: counts.n_changed,
+                n_removed: counts.n_removed,
+                n_unchanged: counts.n_unchanged,
+            };
+            (name.clone(), sync)
+        };
+        Self {
+            generation: 0,
+            published: false,
+            sources: readings.iter().map(source).collect(),
+            removed_sources: delta.removed_sources,
+            n_embedded: 0,
+            bytes: 0,
+            seconds: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Tools of the generation, over all sources.
+    pub fn n_tools(&self) -> u64 {
+        self.sources.values().map(|source| source.n_searchable).sum()
+    }
+
+    /// Whether a source could not be read in this pass.
+    pub fn has_failures(&self) -> bool {
+        self.sources.values().any(|source| matches!(source.outcome, Outcome::Stale(_) | Outcome::Failed(_)))
+    }
+}

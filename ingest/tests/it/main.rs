@@ -1,0 +1,12 @@
+//! Integration tests of ingest, in one binary.
+
+// A test that finds what cannot be says so by panicking; the lint is for code that serves.
+#![allow(clippy::panic)]
+
+mod assets;
+mod automation_hub;
+mod google_discovery;
+mod jsonl;
+mod kill;
+mod support;
+mod sync;

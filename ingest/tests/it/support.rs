@@ -1,0 +1,156 @@
+//! What several tests need: catalogs, a store in a folder of its own, and what it serves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shortlist_index::{
+    EmbedError, Embedder, Embedding, HashingEmbedder, ModelFingerprint, Snapshot, Store, StoreError, TextRole,
+};
+use shortlist_ingest::source::Source;
+use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig, Pause, Token};
+use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
+use shortlist_ingest::testing::HubServer;
+use tempfile::TempDir;
+
+/// Numbers in a test's vectors.
+pub const DIMENSION: usize = 16;
+
+/// An action that says little.
+pub fn action(id: &str, description: &str) -> Value {
+    json!({ "id": id, "description": description, "inputSchema": { "type": "object" } })
+}
+
+/// `n` actions in a few namespaces, all different.
+pub fn actions(n: usize) -> Vec<Value> {
+    let describe = |i: usize| format!("Action number {i} moves thing {} to place {}.", i % 7, i % 11);
+    (0..n).map(|i| action(&format!("team{}:act_{i}@1.0.0", i % 3), &describe(i))).collect()
+}
+
+/// What a source waited for, instead of waiting.
+#[derive(Clone, Default)]
+pub struct Waits(Arc<Mutex<Vec<Duration>>>);
+
+impl Waits {
+    pub fn pause(&self) -> Pause {
+        let waits = Arc::clone(&self.0);
+        Box::new(move |time| waits.lock().unwrap_or_else(PoisonError::into_inner).push(time))
+    }
+
+    pub fn seconds(&self) -> Vec<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Duration::as_secs).collect()
+    }
+}
+
+/// A configuration of the server, with small pages.
+pub fn config(name: &str, server: &HubServer) -> AutomationHubConfig {
+    AutomationHubConfig { page_limit: 10, ..AutomationHubConfig::new(name, &server.base_url()) }
+}
+
+/// A source that does not wait between attempts.
+pub fn hub(config: AutomationHubConfig) -> AutomationHub {
+    AutomationHub::with_pause(config, Token::new("s3cret-token"), Waits::default().pause())
+        .expect("a valid configuration")
+}
+
+/// A folder of generations, and what is done with it.
+pub struct Place {
+    home: TempDir,
+    pub store: Store,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::new(home.path());
+        Self { home, store }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn sync(&self, sources: &[Box<dyn Source>]) -> Result<SyncReport, SyncError> {
+        self.sync_with(sources, &HashingEmbedder::new(DIMENSION))
+    }
+
+    pub fn sync_with(&self, sources: &[Box<dyn Source>], embedder: &dyn Embedder) -> Result<SyncReport, SyncError> {
+        sync(sources, &self.store, embedder, &mut Quiet, &SyncOptions::default())
+    }
+
+    pub fn served(&self) -> Option<Snapshot> {
+        served(&self.store)
+    }
+
+    /// Ref -> description of every tool that serves.
+    pub fn tools(&self) -> BTreeMap<String, String> {
+        self.served().map(|snapshot| tools(&snapshot)).unwrap_or_default()
+    }
+}
+
+/// The generation that serves; `None` when there is none yet.
+pub fn served(store: &Store) -> Option<Snapshot> {
+    match store.open_current() {
+        Ok(opened) => Some(opened.snapshot),
+        Err(StoreError::Empty(_)) => None,
+        Err(error) => {
+            assert!(matches!(error, StoreError::Empty(_)), "the store does not open: {error}");
+            None
+        }
+    }
+}
+
+/// Ref -> description of every tool.
+pub fn tools(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    snapshot.tools().map(|tool| (tool.reference.to_string(), tool.description)).collect()
+}
+
+/// The hashing embedder, counting what it is given.
+pub struct Counting {
+    inner: HashingEmbedder,
+    fingerprint: ModelFingerprint,
+    n_texts: AtomicUsize,
+}
+
+impl Counting {
+    pub fn new(fingerprint: &str) -> Self {
+        Self {
+            inner: HashingEmbedder::new(DIMENSION),
+            fingerprint: ModelFingerprint(fingerprint.to_owned()),
+            n_texts: AtomicUsize::new(0),
+        }
+    }
+
+    /// Texts since the last call.
+    pub fn take(&self) -> usize {
+        self.n_texts.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Embedder for Counting {
+    fn fingerprint(&self) -> &ModelFingerprint {
+        &self.fingerprint
+    }
+
+    fn dimension(&self) -> usize {
+        self.inner.dimension()
+    }
+
+    fn embed(&self, role: TextRole, text: &str) -> Result<Embedding, EmbedError> {
+        self.n_texts.fetch_add(1, Ordering::Relaxed);
+        self.inner.embed(role, text)
+    }
+
+    fn embed_all(
+        &self,
+        role: TextRole,
+        texts: &[&str],
+        on_done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<Embedding>, EmbedError> {
+        self.n_texts.fetch_add(texts.len(), Ordering::Relaxed);
+        self.inner.embed_all(role, texts, on_done)
+    }
+}
