@@ -1,0 +1,46 @@
+//! [`Config`]: everything the server needs to know, validated. The command line makes it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::identity::HeaderIdentity;
+use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_CORE, WAITING_PER_RUNNING};
+
+/// A server's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The home of the generations.
+    pub home: PathBuf,
+    /// The policy file. It may be missing or broken; then nothing is visible until it is there and good.
+    pub policy: PathBuf,
+    /// Whose word on identity is taken. Its secret also seals the cursors.
+    pub identity: HeaderIdentity,
+    /// Requests that compute at the same time; at least 1 is used.
+    pub n_running: usize,
+    /// Requests that may wait for one that computes; more are sent away with 503.
+    pub n_waiting: usize,
+    /// How long a request may wait and compute.
+    pub request_timeout: Duration,
+    /// How long running requests may take to finish once the server was told to stop.
+    pub drain_timeout: Duration,
+    /// How often the policy file and the current generation are looked at.
+    pub poll_interval: Duration,
+}
+
+impl Config {
+    /// The defaults, which suit the machine's number of cores.
+    pub fn new(home: PathBuf, policy: PathBuf, identity: HeaderIdentity) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let n_running = cores * RUNNING_PER_CORE;
+        Self {
+            home,
+            policy,
+            identity,
+            n_running,
+            n_waiting: n_running * WAITING_PER_RUNNING,
+            request_timeout: REQUEST_TIMEOUT,
+            drain_timeout: DRAIN_TIMEOUT,
+            poll_interval: POLL_INTERVAL,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! [`Engine`]: holds the generation that serves, and runs the work of requests on it.
+//!
+//! Each request pins one generation for all of its life, so a swap neither fails nor mixes an answer. The work runs on
+//! blocking threads, as many at a time as the machine has cores; a bounded number waits, and who comes then is sent away at
+//! once rather than kept in a queue that only grows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use moka::sync::Cache;
+use shortlist_index::{AllowedSet, Models, Snapshot};
+use tokio::sync::Semaphore;
+use tracing::Span;
+
+use crate::error::{ApiError, Code, Panicked};
+use crate::limits::{ALLOWED_SETS_KEPT, KEPT_IDLE};
+use crate::policy::Granted;
+
+/// The generation that serves, and the threads that compute on it.
+pub(crate) struct Engine {
+    current: ArcSwapOption<Serving>,
+    serials: AtomicU64,
+    models: Models,
+    /// Resolved grants by the snapshot's serial and the grant's fingerprint.
+    allowed: Cache<(u64, String), Arc<AllowedSet>>,
+    /// One permit for each request that runs or waits.
+    admitted: Arc<Semaphore>,
+    /// One permit for each request that runs.
+    running: Arc<Semaphore>,
+    timeout: Duration,
+}
+
+/// A snapshot with the number under which this process knows it. A generation's own number may come back with other
+/// contents (a store that was set up anew), and an [`AllowedSet`] means nothing in another snapshot.
+struct Serving {
+    snapshot: Snapshot,
+    serial: u64,
+}
+
+/// What a request's work sees: one generation, and what of it its caller may see.
+pub(crate) struct View {
+    serving: Arc<Serving>,
+    pub(crate) allowed: Arc<AllowedSet>,
+    pub(crate) models: Models,
+    /// Time spent waiting for a thread.
+    pub(crate) queue_ms: f64,
+    /// Time spent resolving the grant; next to nothing when it was in the cache.
+    pub(crate) allow_ms: f64,
+}
+
+impl View {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.serving.snapshot
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(models: Models, n_running: usize, n_waiting: usize, timeout: Duration) -> Self {
+        Self {
+            current: ArcSwapOption::empty(),
+            serials: AtomicU64::new(0),
+            models,
+            allowed: Cache::builder().max_capacity(ALLOWED_SETS_KEPT).time_to_idle(KEPT_IDLE).build(),
+            admitted: Arc::new(Semaphore::new(n_running + n_waiting)),
+            running: Arc::new(Semaphore::new(n_running)),
+            timeout,
+        }
+    }
+
+    /// Serves this snapshot from now on. Requests that run keep theirs; it is closed when the last of them ends.
+    pub(crate) fn swap(&self, snapshot: Snapshot) {
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        self.current.store(Some(Arc::new(Serving { snapshot, serial })));
+        // The sets of the snapshot before are of no more use.
+        self.allowed.invalidate_all();
+    }
+
+    /// The number of the generation that serves.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.current.load().as_ref().map(|serving| serving.snapshot.number())
+    }
+
+    pub(crate) fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The fingerprint of the model that made the serving generation's vectors.
+    pub(crate) fn expected_embedder(&self) -> Option<String> {
+        self.current.load().as_ref().map(|serving| serving.snapshot.manifest().embedder.0.clone())
+    }
+
+    /// Runs a request's work on a blocking thread, with the generation pinned and the grant resolved.
+    ///
+    /// # Errors
+    /// `not_ready` without a generation, `overloaded` when too many wait, `timeout`, and `internal` when the work panics;
+    /// else the work's own.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        granted: Arc<Granted>,
+        work: impl FnOnce(View) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let start = Instant::now();
+        let serving = self.current.load_full().ok_or_else(|| ApiError::new(Code::NotReady))?;
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| ApiError::new(Code::Overloaded))?;
+        let finished = async {
+            let running = Arc::clone(&self.running).acquire_owned().await.map_err(ApiError::internal)?;
+            let queue_ms = ms_since(start);
+            let engine = Arc::clone(self);
+            let span = Span::current();
+            let work = move || {
+                // The permits go with the work: what timed out still occupies its thread until it ends.
+                let (_admitted, _running, _entered) = (admitted, running, span.enter());
+                let (allowed, allow_ms) = timed(|| engine.resolve(&serving, &granted));
+                work(View { serving, allowed, models: engine.models.clone(), queue_ms, allow_ms })
+            };
+            tokio::task::spawn_blocking(work).await.map_err(ended_early)?
+        };
+        match tokio::time::timeout(self.timeout, finished).await {
+            Ok(result) => result,
+            Err(_) => Err(ApiError::new(Code::Timeout)),
+        }
+    }
+
+    fn resolve(&self, serving: &Serving, granted: &Granted) -> Arc<AllowedSet> {
+        let key = (serving.serial, granted.fingerprint.clone());
+        self.allowed.get_with(key, || Arc::new(serving.snapshot.allow(&granted.grant)))
+    }
+}
+
+/// A panic's message may quote the request, so it stays out of the log's fields.
+fn ended_early(error: tokio::task::JoinError) -> ApiError {
+    if error.is_panic() { ApiError::internal(Panicked) } else { ApiError::internal(error) }
+}
+
+/// What the work gives, and how long it took.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, ms_since(start))
+}
+
+/// Milliseconds, with thousandths.
+pub(crate) fn ms_since(start: Instant) -> f64 {
+    (start.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,187 @@
+//! [`ApiError`]: everything that can go wrong in a request, with what the caller is told and what only the log learns.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// The stable codes of all errors. A client may act on them; they are never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// No identity that is accepted; the same whatever was wrong with it.
+    Unauthenticated,
+    /// There is no such route.
+    NoSuchRoute,
+    /// The route does not take this method.
+    MethodNotAllowed,
+    /// There is no such tool, or the caller may not see it.
+    ToolNotFound,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body has too many bytes.
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body is not JSON.
+    MalformedJson,
+    /// The body has a field that this request does not know.
+    UnknownField,
+    /// A field is missing, of the wrong type or out of its range.
+    InvalidValue,
+    /// A ref is not one.
+    BadRef,
+    /// The cursor is not one of this server's for this caller and this request.
+    BadCursor,
+    /// The cursor's generation does not serve any more.
+    StaleCursor,
+    /// Too many requests wait.
+    Overloaded,
+    /// No generation is loaded yet.
+    NotReady,
+    /// The work did not end in time.
+    Timeout,
+    /// Our fault.
+    Internal,
+}
+
+impl Code {
+    /// All of them, for the documentation.
+    pub const ALL: [Self; 17] = [
+        Self::Unauthenticated,
+        Self::NoSuchRoute,
+        Self::MethodNotAllowed,
+        Self::ToolNotFound,
+        Self::UnsupportedMediaType,
+        Self::BodyTooLarge,
+        Self::BodyTimeout,
+        Self::MalformedJson,
+        Self::UnknownField,
+        Self::InvalidValue,
+        Self::BadRef,
+        Self::BadCursor,
+        Self::StaleCursor,
+        Self::Overloaded,
+        Self::NotReady,
+        Self::Timeout,
+        Self::Internal,
+    ];
+
+    /// As it stands in an answer.
+    pub fn as_str(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Its HTTP status.
+    pub fn status(self) -> StatusCode {
+        self.row().0
+    }
+
+    /// What it means, for people.
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "No accepted identity"),
+            Self::NoSuchRoute => {
+                (StatusCode::NOT_FOUND, "no_such_route", "No such route; /v1/openapi.json has them all")
+            }
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method"),
+            Self::ToolNotFound => (StatusCode::NOT_FOUND, "tool_not_found", "No tool of this ref is visible to you"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send Content-Type: application/json")
+            }
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large"),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time"),
+            Self::MalformedJson => (StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON"),
+            Self::UnknownField => (StatusCode::BAD_REQUEST, "unknown_field", "The body has an unknown field"),
+            Self::InvalidValue => (StatusCode::BAD_REQUEST, "invalid_value", "A field has a wrong value"),
+            Self::BadRef => (StatusCode::BAD_REQUEST, "bad_ref", "Not a tool ref"),
+            Self::BadCursor => (StatusCode::BAD_REQUEST, "bad_cursor", "Not a cursor of yours for this request"),
+            Self::StaleCursor => {
+                (StatusCode::GONE, "stale_cursor", "The catalog has changed; start again without a cursor")
+            }
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests; try again shortly"),
+            Self::NotReady => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "No catalog is loaded yet; try again shortly")
+            }
+            Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed here; it has been logged")
+            }
+        }
+    }
+}
+
+/// An error as a handler returns it. [`crate::http`]'s outermost layer writes it out as `application/problem+json` and
+/// logs it, once.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    pub(crate) code: Code,
+    /// More than the title, in words the caller may see.
+    pub(crate) detail: Option<Cow<'static, str>>,
+    /// The body's field that is wrong, as a JSON pointer.
+    pub(crate) pointer: Option<String>,
+    /// Why, for the log alone.
+    pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: Code) -> Self {
+        Self { code, detail: None, pointer: None, cause: None }
+    }
+
+    /// A field of the body has a wrong value. `pointer` is a JSON pointer such as `/filter/tags`.
+    pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidValue).detail(detail).at(pointer)
+    }
+
+    /// Our fault: the caller learns nothing of it.
+    pub(crate) fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(Code::Internal).because(cause)
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The status and the error itself in the extensions: the body is written where the request's id is known.
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The cause of an `internal` error that was a panic. The panic's own words may quote a request, so they are not repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("the code panicked; its message and place are on standard error")]
+pub(crate) struct Panicked;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once() {
+        let distinct: std::collections::BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(distinct.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error()));
+    }
+}

@@ -1,0 +1,118 @@
+//! [`Body`]: a JSON body within its limits, or an error that names the field.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_path_to_error::Segment;
+
+use crate::error::{ApiError, Code};
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::state::AppState;
+
+/// The most characters of a parser's words that are given back.
+const REASON_CHARS_MAX: usize = 400;
+
+/// A request's body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::new(Code::UnsupportedMediaType));
+        }
+        let too_large = || {
+            ApiError::new(Code::BodyTooLarge)
+                .detail(format!("The body has more than the {BODY_BYTES_MAX} bytes allowed."))
+        };
+        let declared =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+            return Err(too_large());
+        }
+        // A body that breaks off cannot be answered anyway, so every failure to read is told as the limit.
+        let reading = to_bytes(request.into_body(), BODY_BYTES_MAX);
+        let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+            Ok(read) => read.map_err(|_| too_large())?,
+            Err(_) => return Err(ApiError::new(Code::BodyTimeout)),
+        };
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let reason = error.inner().to_string();
+        let code = match error.inner().classify() {
+            serde_json::error::Category::Data if reason.starts_with("unknown field") => Code::UnknownField,
+            serde_json::error::Category::Data => Code::InvalidValue,
+            _ => Code::MalformedJson,
+        };
+        let error = match code {
+            Code::MalformedJson => ApiError::new(code),
+            _ => ApiError::new(code).at(pointer(error.path())),
+        };
+        error.detail(shorten(&reason))
+    })?;
+    json.end().map_err(|error| ApiError::new(Code::MalformedJson).detail(shorten(&error.to_string())))?;
+    Ok(value)
+}
+
+/// A value that is written as a JSON object. A derived struct would take an array of its fields as well, which nobody means.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+/// For a field that is an object.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+    deserializer.deserialize_map(Members(PhantomData))
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        pointer.push('/');
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&index.to_string()),
+            Segment::Map { key } => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => pointer.push_str(variant),
+            Segment::Unknown => pointer.push('?'),
+        }
+    }
+    shorten(&pointer)
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(REASON_CHARS_MAX).collect()
+}

@@ -1,0 +1,65 @@
+//! `POST /v1/get_tool_details`.
+
+use axum::extract::State;
+use axum::response::Response;
+use shortlist_index::ToolRef;
+
+use super::body::Body;
+use super::caller::Caller;
+use super::problem::Problem;
+use super::wire::{FoundTool, ToolBody, ToolDetailsAnswer, ToolDetailsRequest};
+use super::{json, to_json};
+use crate::engine::View;
+use crate::error::{ApiError, Code};
+use crate::limits::DETAILS_REFS_MAX;
+use crate::state::AppState;
+
+/// Everything about one to twenty tools, full schemas included. A tool that the caller may not see is told exactly as one
+/// that does not exist.
+#[utoipa::path(
+    post, path = "/v1/get_tool_details", tag = "tools", request_body = ToolDetailsRequest,
+    responses(
+        (status = 200, body = ToolDetailsAnswer),
+        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No accepted identity", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get_tool_details(
+    State(state): State<AppState>,
+    caller: Caller,
+    Body(ToolDetailsRequest { refs }): Body<ToolDetailsRequest>,
+) -> Result<Response, ApiError> {
+    if !(1..=DETAILS_REFS_MAX).contains(&refs.len()) {
+        let detail = format!("There are {} refs, and 1 to {DETAILS_REFS_MAX} are taken.", refs.len());
+        return Err(ApiError::invalid("/refs", detail));
+    }
+    let parsed = (0..).zip(&refs).map(|(place, text): (usize, &String)| {
+        let bad = |error: shortlist_index::RefError| ApiError::new(Code::BadRef).detail(error.to_string());
+        text.parse::<ToolRef>().map_err(|error| bad(error).at(format!("/refs/{place}")))
+    });
+    let tools: Vec<ToolRef> = parsed.collect::<Result<_, _>>()?;
+    let work = move |view: View| {
+        let found: Vec<FoundTool> = refs
+            .into_iter()
+            .zip(&tools)
+            .map(|(reference, tool)| {
+                let tool = view.snapshot().get(&view.allowed, tool).map(|tool| ToolBody::of(&tool));
+                FoundTool { reference, found: tool.is_some(), tool }
+            })
+            .collect();
+        let generation = view.snapshot().number();
+        tracing::info!(
+            generation,
+            details.n_refs = found.len(),
+            details.n_found = found.iter().filter(|tool| tool.found).count(),
+            allowed.n_tools = view.allowed.len(),
+            queue.ms = view.queue_ms,
+            allow.ms = view.allow_ms,
+            "details answered"
+        );
+        to_json(&ToolDetailsAnswer { tools: found, generation })
+    };
+    state.0.engine.run(caller.granted, work).await.map(json)
+}

@@ -1,0 +1,67 @@
+//! The doors: every route in one table, and what all of them have in common.
+
+mod search;
+
+mod details;
+mod health;
+mod namespaces;
+mod tools;
+
+mod render;
+mod wire;
+
+mod body;
+mod caller;
+mod observe;
+mod openapi;
+mod problem;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{ApiError, Code, Panicked};
+use crate::state::AppState;
+
+/// Every route, over this state.
+pub fn app(state: AppState) -> Router {
+    table()
+        .split_for_parts()
+        .0
+        .route("/v1/openapi.json", get(openapi::document))
+        .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
+        .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
+        // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
+        .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
+        .layer(axum::middleware::from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// The OpenAPI document of [`app`].
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    openapi::complete(table().split_for_parts().1)
+}
+
+fn table() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(search::search_tools))
+        .routes(routes!(details::get_tool_details))
+        .routes(routes!(namespaces::list_namespaces))
+        // A ref holds slashes, so the route takes the rest of the path; the document calls it {ref}.
+        .route("/v1/tools/{*ref}", get(tools::get_tool))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+}
+
+/// A JSON answer that was serialised already, which a shared cache may not keep.
+fn json(bytes: Vec<u8>) -> Response {
+    use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "private, no-store")], bytes).into_response()
+}
+
+fn to_json(body: &impl serde::Serialize) -> Result<Vec<u8>, ApiError> {
+    serde_json::to_vec(body).map_err(ApiError::internal)
+}

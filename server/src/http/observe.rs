@@ -1,0 +1,73 @@
+//! The outermost layer: gives each request its id and its span, writes errors out, and logs each once.
+//!
+//! The log never holds a path (it may hold a ref), a query, a token or a principal: the route's pattern stands for the
+//! path, and counts for the rest.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use super::problem;
+use crate::engine::ms_since;
+use crate::error::{ApiError, Code};
+use crate::limits::REQUEST_ID_CHARS_MAX;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Serves one request.
+pub(super) async fn observe(request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let request_id = taken_over(request.headers()).unwrap_or_else(made);
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span =
+        tracing::info_span!("request", request.id = %request_id, http.method = %request.method(), http.route = route);
+    async {
+        let mut response = next.run(request).await;
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            log(&error);
+            problem::write(&error, &request_id, &mut response);
+        }
+        // What is taken over was checked, and what is made is hexadecimal: both are header values.
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        tracing::info!(http.status = response.status().as_u16(), request.ms = ms_since(start), "request answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Errors are logged here and nowhere else. What an operator must act on is louder than what a caller did wrong.
+fn log(error: &ApiError) {
+    let code = error.code.as_str();
+    let mut causes = String::new();
+    let mut cause = error.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(causes, "{}{error}", if causes.is_empty() { "" } else { ": " });
+        cause = error.source();
+    }
+    match error.code {
+        Code::Internal => tracing::error!(error.code = code, error.cause = causes, "request failed"),
+        Code::Overloaded | Code::Timeout | Code::NotReady => tracing::warn!(error.code = code, "request sent away"),
+        Code::Unauthenticated => tracing::warn!(error.code = code, error.cause = causes, "request without identity"),
+        _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),
+    }
+}
+
+/// The caller's id, if it is harmless: letters, digits and `._-` only, since it goes into logs.
+fn taken_over(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    ((1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(harmless)).then(|| id.to_owned())
+}
+
+fn made() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}

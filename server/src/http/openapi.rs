@@ -1,0 +1,58 @@
+//! The OpenAPI document. Its paths and types come from the handlers; what they have in common stands here.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+
+use super::tools;
+use super::wire::ToolBody;
+use crate::error::Code;
+use crate::identity::{GROUPS_HEADER, SCOPES_HEADER, SECRET_HEADER, USER_HEADER};
+use crate::limits::{BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQUEST_ID_CHARS_MAX, USER_BYTES_MAX};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Shortlist", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(tools::get_tool),
+    components(schemas(ToolBody)),
+    tags(
+        (name = "tools", description = "Finding tools, among those the caller may see"),
+        (name = "operations", description = "For whoever runs the server")
+    )
+)]
+struct Frame;
+
+/// The document before the routes of the table are added.
+pub(super) fn frame() -> utoipa::openapi::OpenApi {
+    Frame::openapi()
+}
+
+/// The document with what all routes have in common.
+pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let codes: Vec<String> =
+        Code::ALL.iter().map(|code| format!("`{}` ({})", code.as_str(), code.status().as_u16())).collect();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.info.description = Some(format!(
+        "Semantic tool discovery inside the caller's permissions. A tool that the caller may not see answers exactly as one \
+         that does not exist.\n\n\
+         Identity comes from a gateway: `{SECRET_HEADER}` carries the shared secret, `{USER_HEADER}` the user (at most \
+         {USER_BYTES_MAX} bytes), `{GROUPS_HEADER}` groups with commas between them, `{SCOPES_HEADER}` scopes with spaces \
+         between them (each at most {MEMBERSHIPS_BYTES_MAX} bytes and {MEMBERSHIPS_MAX} entries).\n\n\
+         A body has at most {BODY_BYTES_MAX} bytes. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
+         digits and `._-`) or made, and given back.\n\n\
+         Errors are RFC 9457 problems with a stable `code`: {}.",
+        codes.join(", ")
+    ));
+    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("gateway_secret", header(SECRET_HEADER));
+    components.add_security_scheme("gateway_user", header(USER_HEADER));
+    let none: [&str; 0] = [];
+    document.security = Some(vec![SecurityRequirement::new("gateway_secret", none).add("gateway_user", none)]);
+    document
+}
+
+/// `GET /v1/openapi.json`; it needs no identity.
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(super::openapi())
+}

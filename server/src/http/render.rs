@@ -1,0 +1,99 @@
+//! Renders hits at a level of detail, within a budget of tokens.
+//!
+//! A token is estimated as four bytes of JSON, rounded up: it is what the common tokenizers need for English and JSON, and
+//! it is the same for everybody. The budget is spent in the order of the hits: each takes the asked level or the next lower
+//! that fits what is left, and with the first that fits at no level the page ends.
+
+use shortlist_index::{Hit, LegScore, Tool};
+
+use super::to_json;
+use super::wire::{AnnotationsBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody};
+use crate::error::ApiError;
+
+/// Bytes of a token, as estimated.
+const BYTES_PER_TOKEN: usize = 4;
+/// Bytes held back for what stands around the hits: the cursor, the generation, the counts.
+const ENVELOPE_BYTES: usize = 256;
+
+/// A page of hits that fits.
+pub(super) struct Rendered {
+    /// The first of the hits given, all of them unless the budget ended.
+    pub(super) hits: Vec<HitBody>,
+    /// Whether one is at a lower level than asked, or left out.
+    pub(super) truncated: bool,
+}
+
+/// Renders the hits at `detail`, or lower where `max_tokens` asks for it.
+pub(super) fn render(hits: Vec<Hit>, detail: Detail, max_tokens: Option<usize>) -> Result<Rendered, ApiError> {
+    let Some(max_tokens) = max_tokens else {
+        return Ok(Rendered { hits: hits.iter().map(|hit| body(hit, detail)).collect(), truncated: false });
+    };
+    let mut left = (max_tokens * BYTES_PER_TOKEN).saturating_sub(ENVELOPE_BYTES);
+    let mut rendered = Rendered { hits: Vec::with_capacity(hits.len()), truncated: false };
+    for hit in &hits {
+        match fitting(hit, detail, left)? {
+            Some((body, bytes)) => {
+                rendered.truncated |= body.detail != detail;
+                rendered.hits.push(body);
+                left -= bytes;
+            }
+            None => {
+                rendered.truncated = true;
+                break;
+            }
+        }
+    }
+    Ok(rendered)
+}
+
+/// The hit at the highest level up to `detail` that takes at most `left` bytes, and how many it takes.
+fn fitting(hit: &Hit, detail: Detail, left: usize) -> Result<Option<(HitBody, usize)>, ApiError> {
+    for level in [Detail::Full, Detail::Signature, Detail::Summary, Detail::Name] {
+        if level > detail {
+            continue;
+        }
+        let body = body(hit, level);
+        // And the comma after it.
+        let bytes = to_json(&body)?.len() + 1;
+        if bytes <= left {
+            return Ok(Some((body, bytes)));
+        }
+    }
+    Ok(None)
+}
+
+fn body(hit: &Hit, detail: Detail) -> HitBody {
+    let Hit { tool, score, explanation } = hit;
+    let full = detail == Detail::Full;
+    let place = |leg: Option<LegScore>| leg.map(|LegScore { rank, score }| PlaceBody { rank, score });
+    let schema = |schema: &Option<shortlist_index::Schema>| schema.as_ref().filter(|_| full).map(|s| s.to_value());
+    HitBody {
+        reference: tool.reference.to_string(),
+        name: tool.name.clone(),
+        namespace: tool.reference.namespace().to_owned(),
+        title: tool.title.clone(),
+        score: *score,
+        detail,
+        summary: (detail >= Detail::Summary).then(|| tool.summary()),
+        deprecation: tool.deprecation.clone().filter(|_| detail >= Detail::Summary),
+        parameters: (detail >= Detail::Signature).then(|| parameters(tool)),
+        description: full.then(|| tool.description.clone()),
+        annotations: full.then(|| AnnotationsBody::of(tool)),
+        input_schema: schema(&tool.input_schema),
+        output_schema: schema(&tool.output_schema),
+        explanation: explanation.as_ref().map(|explanation| ExplanationBody {
+            lexical: place(explanation.lexical),
+            dense: place(explanation.dense),
+            fused: explanation.fused,
+            rerank: explanation.rerank,
+        }),
+    }
+}
+
+/// The tool's own parameters, without those of nested objects.
+fn parameters(tool: &Tool) -> Vec<ParameterBody> {
+    let all = tool.input_schema.as_ref().map(|schema| schema.parameters()).unwrap_or_default();
+    let own = all.into_iter().filter(|parameter| parameter.depth == 0);
+    own.map(|parameter| ParameterBody { name: parameter.name, kind: parameter.kind, required: parameter.required })
+        .collect()
+}

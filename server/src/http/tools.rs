@@ -1,0 +1,157 @@
+//! `GET /v1/tools/{ref}`, with a strong ETag.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use shortlist_index::ToolRef;
+
+use super::caller::Caller;
+use super::problem::Problem;
+use super::to_json;
+use super::wire::ToolBody;
+use crate::engine::View;
+use crate::error::{ApiError, Code};
+use crate::state::AppState;
+
+/// Raised when the same tool is written out otherwise, so that a cached answer of an older server is not taken for ours.
+const BODY_VERSION: u32 = 1;
+/// What an answer depends on beside the path; the last is for identities that are still to come.
+const VARY_ON: &str = "X-Shortlist-User, X-Shortlist-Groups, X-Shortlist-Scopes, Authorization";
+/// A cache may keep it for its one user, and must ask each time: a grant can be taken away.
+const CACHING: &str = "private, no-cache";
+
+/// Everything about one tool. The ref stands percent-encoded as one segment (`google%3A%2F%2Fdrive.files.list`) or plainly
+/// (`google://drive.files.list`).
+#[utoipa::path(
+    get, path = "/v1/tools/{ref}", tag = "tools",
+    params(
+        ("ref" = String, Path, description = "The tool's ref; without a version, the newest", max_length = 512),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the copy at hand"),
+    ),
+    responses(
+        (status = 200, body = ToolBody, headers(("ETag" = String, description = "Depends on the tool's content alone"))),
+        (status = 304, description = "The copy at hand is good"),
+        (status = 400, description = "Not a ref", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No accepted identity", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such tool is visible to the caller", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get_tool(
+    State(state): State<AppState>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let written = uri.path().strip_prefix("/v1/tools/").unwrap_or_default();
+    let reference = read(written)?;
+    let work = move |view: View| {
+        let tool = view.snapshot().get(&view.allowed, &reference);
+        tracing::info!(
+            generation = view.snapshot().number(),
+            tool.found = tool.is_some(),
+            allowed.n_tools = view.allowed.len(),
+            queue.ms = view.queue_ms,
+            allow.ms = view.allow_ms,
+            "tool answered"
+        );
+        let tool = tool.ok_or_else(|| ApiError::new(Code::ToolNotFound))?;
+        let etag = format!("\"{BODY_VERSION}-{}\"", tool.content_hash().to_hex());
+        let body = if is_at_hand(&headers, &etag) { None } else { Some(to_json(&ToolBody::of(&tool))?) };
+        Ok((etag, body))
+    };
+    let (etag, body) = state.0.engine.run(caller.granted, work).await?;
+    let headers = [(ETAG, etag.as_str()), (CACHE_CONTROL, CACHING), (VARY, VARY_ON)];
+    Ok(match body {
+        Some(body) => (headers, [(CONTENT_TYPE, "application/json")], body).into_response(),
+        None => (StatusCode::NOT_MODIFIED, headers).into_response(),
+    })
+}
+
+/// Whether `If-None-Match` names the ETag. Weak comparison, as RFC 9110 (section 13.1.2) asks for here.
+fn is_at_hand(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|given| given == "*" || given.trim_start_matches("W/") == etag)
+}
+
+/// The ref in a path. Written plainly it has its `://`, and its own escapes (`%20`) are part of it; only what no URI can
+/// carry, letters beyond ASCII, was escaped on the way. As one segment all of it was escaped once.
+fn read(written: &str) -> Result<ToolRef, ApiError> {
+    let plain = written.contains("://");
+    let bytes = unescape(written, |byte| !plain || !byte.is_ascii());
+    let bad = |detail: String| ApiError::new(Code::BadRef).detail(detail);
+    let text = String::from_utf8(bytes).map_err(|_| bad("The path is not UTF-8.".to_owned()))?;
+    text.parse().map_err(|error: shortlist_index::RefError| bad(error.to_string()))
+}
+
+/// Undoes the escapes of the bytes that `undo` picks.
+fn unescape(text: &str, undo: impl Fn(u8) -> bool) -> Vec<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match tail {
+            [high, low, ..] if *first == b'%' => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        match escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()).filter(|&byte| undo(byte)) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ref_reads_the_same_plainly_and_as_one_segment() {
+        let check = |written: &str, expected: &str| {
+            assert_eq!(read(written).map(|r| r.to_string()).map_err(|e| e.code), Ok(expected.to_owned()), "{written}");
+        };
+        check("google://drive.files.list", "google://drive.files.list");
+        check("google%3A%2F%2Fdrive.files.list", "google://drive.files.list");
+        check("google:%2f%2Fdrive.files.list@1.0.0", "google://drive.files.list@1.0.0");
+        check("openapi://1forge%2Ecom.GET%20%2Fquotes", "openapi://1forge%2Ecom.GET%20%2Fquotes");
+        check("openapi%3A%2F%2F1forge%252Ecom.GET%2520%252Fquotes", "openapi://1forge%2Ecom.GET%20%2Fquotes");
+        check("m://%D0%B6.a%20b", "m://ж.a%20b");
+        check("m%3A%2F%2F%D0%B6.a%2520b", "m://ж.a%20b");
+    }
+
+    #[test]
+    fn what_is_no_ref_in_a_path_is_a_bad_ref() {
+        for written in
+            ["", "x", "%", "%zz", "google:/drive.a", "m%3A%2F%2F%FF.a", "google%253A%252F%252Fa.b", "../livez"]
+        {
+            assert_eq!(read(written).map_err(|error| error.code), Err(Code::BadRef), "{written}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_takes_lists_weak_tags_and_the_star() {
+        let check = |value: &str, expected: bool| {
+            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, value.parse().expect("a header value"))]);
+            assert_eq!(is_at_hand(&headers, "\"1-ab\""), expected, "{value}");
+        };
+        check("\"1-ab\"", true);
+        check("W/\"1-ab\"", true);
+        check("\"x\", \"1-ab\"", true);
+        check("*", true);
+        check("1-ab", false);
+        check("\"1-abc\"", false);
+    }
+}

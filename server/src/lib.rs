@@ -1,0 +1,40 @@
+//! The HTTP doors of Shortlist: who asks, what they may see, and the answer in JSON.
+//!
+//! [`app`] is every route over an [`AppState`]; [`run`] serves it on a socket until it is told to stop. A [`Config`] says
+//! where the generations and the policy are and whose identity headers are believed; the command line makes one.
+//!
+//! A request goes through these, in this order: `identity` makes a [`Principal`] of it; the [`Policy`] in force makes a
+//! grant of that; the `engine` pins a generation, resolves the grant against it (cached) and runs the work on a blocking
+//! thread; `http` renders the answer. What is not in the grant has no influence on any answer.
+//!
+//! This crate never writes an index, and of the workspace it knows `shortlist_index` alone.
+
+// In reading order: the doors, who comes in, what they may see, then the machinery.
+mod http;
+
+mod identity;
+pub mod policy;
+mod principal;
+
+mod engine;
+mod serve;
+mod state;
+mod watch;
+
+mod config;
+mod cursor;
+mod error;
+pub mod limits;
+mod network;
+mod secret;
+
+pub use config::Config;
+pub use error::Code;
+pub use http::{app, openapi};
+pub use identity::{GROUPS_HEADER, HeaderIdentity, SCOPES_HEADER, SECRET_HEADER, USER_HEADER};
+pub use network::{Network, NetworkError};
+pub use policy::{Policy, PolicyError};
+pub use principal::Principal;
+pub use secret::{Secret, SecretError};
+pub use serve::{RunError, run};
+pub use state::AppState;

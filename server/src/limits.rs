@@ -1,0 +1,74 @@
+//! Every limit on what comes from outside, with its reason. Those of a request stand in the OpenAPI document too.
+
+use std::time::Duration;
+
+/// The most bytes of a request body: twenty refs or the longest query with every filter full need less than half of it.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take to arrive. A caller that is slower is broken or means harm.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Hits on a page when the caller does not say.
+pub const SEARCH_LIMIT_DEFAULT: usize = 10;
+/// The most hits on a page: an agent cannot use more, and `full` detail makes them large.
+pub const SEARCH_LIMIT_MAX: usize = 50;
+/// The least `max_tokens`: room for the envelope and at least one hit of ordinary size.
+pub const TOKENS_MIN: usize = 200;
+/// The most `max_tokens`: beyond the context of the models that read it.
+pub const TOKENS_MAX: usize = 100_000;
+/// The most values in one list of a filter.
+pub const FILTER_VALUES_MAX: usize = 64;
+/// The most characters of one value of a filter, and of a namespace prefix: as long as a ref may be.
+pub const FILTER_VALUE_CHARS_MAX: usize = 512;
+
+/// The most refs in one request for details: each may carry two schemas of 256 KiB.
+pub const DETAILS_REFS_MAX: usize = 20;
+
+/// Namespaces on a page when the caller does not say.
+pub const NAMESPACES_LIMIT_DEFAULT: usize = 100;
+/// The most namespaces on a page.
+pub const NAMESPACES_LIMIT_MAX: usize = 500;
+
+/// The most characters of a cursor. Ours have 60; anything much longer is not ours.
+pub const CURSOR_CHARS_MAX: usize = 128;
+/// The most characters of a caller's request id that is taken over into logs and answers.
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// The most bytes of the header that names the user.
+pub const USER_BYTES_MAX: usize = 256;
+/// The most bytes of the groups header, and of the scopes header. Every scope of a large Google account is about 12 KiB.
+pub const MEMBERSHIPS_BYTES_MAX: usize = 16 * 1024;
+/// The most groups, and the most scopes, of one principal.
+pub const MEMBERSHIPS_MAX: usize = 300;
+/// The fewest bytes of a shared secret, so that it cannot be guessed.
+pub const SECRET_BYTES_MIN: usize = 16;
+
+/// The most bytes of a policy file: 10,000 rules of ordinary size.
+pub const POLICY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The most rules of a policy. Each costs a pass over the catalog for each new principal.
+pub const POLICY_RULES_MAX: usize = 10_000;
+/// The most entries in one list of a rule.
+pub const POLICY_LIST_MAX: usize = 1_000;
+
+/// Grants kept resolved. One of 200,000 tools takes 25 kB at the most, so all of them take 50 MB at the most.
+pub const ALLOWED_SETS_KEPT: u64 = 2_000;
+/// Principals whose grant is kept.
+pub const GRANTS_KEPT: u64 = 10_000;
+/// Kept grants and resolved sets that nobody used for this long are dropped.
+pub const KEPT_IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// Requests that compute at the same time, for each core: a search is bound by the processor.
+pub const RUNNING_PER_CORE: usize = 1;
+/// Requests that wait for one that computes, for each that may. More only queue, and their callers give up first.
+pub const WAITING_PER_RUNNING: usize = 16;
+/// How long a request may wait and compute.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// What `Retry-After` says when the server is full or not ready, in seconds.
+pub const RETRY_AFTER_S: u32 = 1;
+/// How long running requests may take to finish once the server was told to stop.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often the policy file and the current generation are looked at.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// A generation that was refused is tried again after this many looks: it may have been a passing fault of the disk, and
+/// verifying a large one each second would starve the searches.
+pub const POLLS_BEFORE_RETRY: u32 = 60;

@@ -1,0 +1,119 @@
+//! [`Policy`]: which principals may see which tools. Default deny; deny wins.
+//!
+//! A policy is a TOML file of rules:
+//!
+//! ```toml
+//! [[rule]]
+//! effect = "allow"
+//! to = ["group:engineering", "user:alice"]
+//! namespaces = ["drive", "calendar"]
+//!
+//! # Everybody sees the tools whose OAuth scopes they hold …
+//! [[rule]]
+//! effect = "allow"
+//! to = ["everyone"]
+//! scopes_held = true
+//!
+//! # … but nothing that may delete.
+//! [[rule]]
+//! effect = "deny"
+//! to = ["everyone"]
+//! refs = ["*.delete", "*.trash"]
+//! ```
+//!
+//! `to` names `user:…`, `group:…`, `scope:…` (whoever holds it) or `everyone`; these are exact. What a rule selects is
+//! `refs`, `namespaces`, `sources`, `tags`, `required_scopes` (lists of patterns with `*`), `scopes_held` and `read_only`:
+//! every one that is written must match, and within a list any entry is enough.
+
+mod file;
+mod store;
+
+use std::path::Path;
+
+use shortlist_index::{Grant, Selector};
+
+use crate::principal::Principal;
+
+pub use file::PolicyError;
+pub(crate) use store::{Granted, Policies};
+
+/// Rules in the order of their file.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    rules: Vec<Rule>,
+    digest: String,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    effect: Effect,
+    to: Vec<Subject>,
+    selector: Selector,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Subject {
+    User(String),
+    Group(String),
+    Scope(String),
+    Everyone,
+}
+
+impl Policy {
+    /// Reads a policy's text.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the rule and says what to write instead.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        file::parse(text)
+    }
+
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`], with the file's name.
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        file::load(path)
+    }
+
+    /// The policy without rules: nobody sees anything.
+    pub fn nothing() -> Self {
+        Self { rules: Vec::new(), digest: "none".to_owned() }
+    }
+
+    /// What the principal may see.
+    pub fn grant(&self, principal: &Principal) -> Grant {
+        let selectors = |effect: Effect| {
+            let concerning = |rule: &&Rule| rule.effect == effect && rule.to.iter().any(|to| to.includes(principal));
+            self.rules.iter().filter(concerning).map(|rule| rule.selector.clone()).collect()
+        };
+        Grant::new(selectors(Effect::Allow), selectors(Effect::Deny), principal.scopes.clone())
+    }
+
+    /// How many rules it has.
+    pub fn n_rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The version: SHA-256 of its text in hexadecimal, or `none` for [`Policy::nothing`].
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+impl Subject {
+    fn includes(&self, principal: &Principal) -> bool {
+        match self {
+            Self::User(user) => principal.user == *user,
+            Self::Group(group) => principal.groups.contains(group),
+            Self::Scope(scope) => principal.scopes.contains(scope),
+            Self::Everyone => true,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! [`AppState`]: what every request shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shortlist_index::{Models, Store};
+
+use crate::config::Config;
+use crate::cursor::CursorKey;
+use crate::engine::Engine;
+use crate::identity::HeaderIdentity;
+use crate::policy::Policies;
+use crate::watch::GenerationWatch;
+
+/// What every request shares. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) policies: Policies,
+    pub(crate) identity: HeaderIdentity,
+    pub(crate) cursors: CursorKey,
+    pub(crate) generations: GenerationWatch,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) poll_interval: Duration,
+}
+
+impl AppState {
+    /// Loads the policy and the current generation. Neither needs to be there: the server starts, says so in the log and at
+    /// `/readyz`, shows nothing, and takes them when they come. Blocks on the disk.
+    pub fn new(config: Config, models: Models) -> Self {
+        let engine = Engine::new(models, config.n_running.max(1), config.n_waiting, config.request_timeout);
+        let state = Self(Arc::new(Shared {
+            engine: Arc::new(engine),
+            policies: Policies::new(config.policy),
+            cursors: CursorKey::new(&config.identity.secret),
+            identity: config.identity,
+            generations: GenerationWatch::new(Store::new(&config.home)),
+            drain_timeout: config.drain_timeout,
+            poll_interval: config.poll_interval,
+        }));
+        state.refresh();
+        state
+    }
+
+    /// Looks once at the policy file and at the current generation, and takes over what is new and good. The server does
+    /// this each second by itself; an operator's command or a test may want it now. Blocks on the disk.
+    pub fn refresh(&self) {
+        self.0.policies.reload();
+        self.0.generations.look(&self.0.engine);
+    }
+
+    /// The number of the generation that serves, if any does.
+    pub fn generation(&self) -> Option<u64> {
+        self.0.engine.number()
+    }
+}

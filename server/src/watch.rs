@@ -1,0 +1,126 @@
+//! Notices what changes on disk while the server runs: a new generation, another policy.
+//!
+//! Both are polled. A poll costs a few system calls a second, works on every file system, and cannot miss a change for good.
+
+use std::sync::{Mutex, PoisonError};
+
+use shortlist_index::Store;
+
+use crate::engine::Engine;
+use crate::limits::POLLS_BEFORE_RETRY;
+use crate::state::AppState;
+
+/// Follows the store's `CURRENT`.
+pub(crate) struct GenerationWatch {
+    store: Store,
+    /// Held only for the length of a look, so that two looks never open the same generation.
+    refused: Mutex<Option<Refused>>,
+}
+
+/// A generation that was not taken, so that it is not verified again each second.
+struct Refused {
+    /// `None` when `CURRENT` itself could not be read.
+    number: Option<u64>,
+    polls_left: u32,
+}
+
+impl GenerationWatch {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, refused: Mutex::new(None) }
+    }
+
+    /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies. When
+    /// nothing serves yet, the newest older one that verifies will do.
+    pub(crate) fn look(&self, engine: &Engine) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = match self.store.current() {
+            Ok(current) => current,
+            Err(error) => {
+                if remember(&mut refused, None) {
+                    tracing::error!(error = %error, "cannot read which generation is current; the one before it serves on");
+                }
+                return;
+            }
+        };
+        let serving = engine.number();
+        if serving.is_some() && current == serving {
+            *refused = None;
+            return;
+        }
+        if let Some(known) = refused.as_mut().filter(|known| known.number == current) {
+            known.polls_left = known.polls_left.saturating_sub(1);
+            if known.polls_left > 0 {
+                return;
+            }
+        }
+        match (current, serving) {
+            (Some(number), Some(serving)) => match self.store.open(number) {
+                Ok(snapshot) => {
+                    engine.swap(snapshot);
+                    *refused = None;
+                    tracing::info!(generation = number, generation.before = serving, "generation is serving");
+                }
+                Err(error) => {
+                    remember(&mut refused, current);
+                    tracing::error!(
+                        generation = number, generation.serving = serving, error = %error,
+                        "generation refused; the one before it serves on"
+                    );
+                }
+            },
+            (_, None) => self.open_first(engine, current, &mut refused),
+            // CURRENT is gone; what serves is still whole.
+            (None, Some(serving)) => {
+                if remember(&mut refused, None) {
+                    tracing::error!(
+                        generation.serving = serving,
+                        "no generation is current any more; this one serves on"
+                    );
+                }
+            }
+        }
+    }
+
+    fn open_first(&self, engine: &Engine, current: Option<u64>, refused: &mut Option<Refused>) {
+        match self.store.open_current() {
+            Ok(opened) => {
+                for (number, error) in &opened.refused {
+                    tracing::error!(generation = number, error = %error, "generation refused; an older one is tried");
+                }
+                tracing::info!(generation = opened.snapshot.number(), "generation is serving");
+                let is_current = Some(opened.snapshot.number()) == current;
+                engine.swap(opened.snapshot);
+                if is_current {
+                    *refused = None;
+                } else {
+                    remember(refused, current);
+                }
+            }
+            Err(error) => {
+                if remember(refused, current) {
+                    tracing::error!(error = %error, "no generation to serve; run `shortlist sync` to make one");
+                }
+            }
+        }
+    }
+}
+
+/// Notes a refusal, and says whether it is news.
+fn remember(refused: &mut Option<Refused>, number: Option<u64>) -> bool {
+    let news = refused.as_ref().is_none_or(|known| known.number != number);
+    *refused = Some(Refused { number, polls_left: POLLS_BEFORE_RETRY });
+    news
+}
+
+/// Looks again and again until it is dropped.
+pub(crate) async fn follow(state: AppState) {
+    let mut interval = tokio::time::interval(state.0.poll_interval);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let looked = state.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || looked.refresh()).await {
+            tracing::error!(error = %error, "the look for new generations and policies failed; it goes on");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The server as its callers meet it: the real router over real generations on disk, and once a real socket.
+
+mod harness;
+
+mod access;
+mod cursors;
+mod doors;
+mod generations;
+mod identity;
+mod limits;
+mod overload;
+mod policy;
+mod socket;
