@@ -1,0 +1,124 @@
+//! [`BenchError`]: why a set could not be measured.
+
+use std::io;
+use std::path::PathBuf;
+
+use shortlist_index::{BuildError, EmbedError, OpenError, SearchError, StoreError};
+use shortlist_ingest::embedding_cache::CacheError;
+use shortlist_ingest::error::SourceError;
+use thiserror::Error;
+
+/// Why a set could not be measured. A figure that would mean something else than its name is an error, never a figure.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BenchError {
+    /// A file could not be read or written.
+    #[error("could not {action} {path}: {error}", path = path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A line of the queries' file is no judged query.
+    #[error(
+        "{path}, line {line}: {reason}; a line is {{\"id\",\"query\",\"relevant\":{{\"<tool id>\":1}},\"split\"?}}",
+        path = path.display()
+    )]
+    BadQuery {
+        /// Which file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The queries' file has no query.
+    #[error("{path} holds no query; give a file of judged queries, one JSON object a line", path = path.display())]
+    NoQueries {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The catalog could not be read to its end.
+    #[error("the tools could not be read")]
+    Tools(#[from] SourceError),
+    /// A record of the catalog is no tool, and the caller did not ask to go on without it.
+    #[error(
+        "{path}, {record}: {reason}; mend the file, or measure without such tools if their absence is part of the figure",
+        path = path.display()
+    )]
+    BadTool {
+        /// Which file.
+        path: PathBuf,
+        /// The line and, where it has one, the record's id.
+        record: String,
+        /// Why it is no tool.
+        reason: String,
+    },
+    /// The catalog has no tool.
+    #[error("{path} holds no tool; give a catalog, one JSON object a line", path = path.display())]
+    NoTools {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A mode needs a model that is not there.
+    #[error("mode {mode} needs {model}, and none was given; measure mode lexical without reranking, or give the model")]
+    NoModel {
+        /// The mode.
+        mode: String,
+        /// What is missing.
+        model: &'static str,
+    },
+    /// A description could not be embedded.
+    #[error("a tool's text could not be embedded")]
+    Embed(#[from] EmbedError),
+    /// The embedding cache could not be written.
+    #[error("the embedding cache could not be written")]
+    Cache(#[from] CacheError),
+    /// The temporary index could not be stored.
+    #[error("the temporary index could not be stored")]
+    Store(#[from] StoreError),
+    /// The temporary index could not be built.
+    #[error("the temporary index could not be built")]
+    // Boxed, like the next: the index's errors name files and sums, and every result here would carry their size.
+    Build(#[source] Box<BuildError>),
+    /// The temporary index could not be opened.
+    #[error("the temporary index could not be opened")]
+    Open(#[source] Box<OpenError>),
+    /// A query was refused or failed.
+    #[error("query {query:?} failed")]
+    Search {
+        /// The query's id.
+        query: String,
+        /// What the index said.
+        #[source]
+        error: SearchError,
+    },
+    /// A stage failed, so the answer is not that of the mode being measured.
+    #[error("query {query:?} was answered without its {stage} stage ({reason}), so it would not measure {mode}")]
+    Degraded {
+        /// The query's id.
+        query: String,
+        /// The stage that was left out.
+        stage: &'static str,
+        /// The mode that was to be measured.
+        mode: String,
+        /// Why it was left out.
+        reason: String,
+    },
+}
+
+impl From<BuildError> for BenchError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+impl From<OpenError> for BenchError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}

@@ -1,0 +1,21 @@
+//! How good the search is, measured.
+//!
+//! [`Dataset`] is a catalog with judged queries. [`relevance::measure`] indexes it, asks every query and scores the
+//! answers by [`metrics`]; [`table`] prints the [`relevance::Report`], and [`trec`] writes files that other people's tools
+//! score the same, so that nobody has to trust our arithmetic.
+
+pub mod relevance;
+
+pub mod dataset;
+pub mod metrics;
+
+pub mod table;
+pub mod trec;
+
+mod catalog_index;
+mod error;
+mod queries;
+
+pub use dataset::{BadTools, Dataset};
+pub use error::BenchError;
+pub use queries::JudgedQuery;

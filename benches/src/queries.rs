@@ -1,0 +1,104 @@
+//! [`JudgedQuery`]: a question and the tools that answer it, read from a file of one JSON object a line.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+use shortlist_index::QUERY_CHARS_MAX;
+
+use crate::error::BenchError;
+
+/// The longest line, in bytes: a query of the longest kind with hundreds of relevant tools stays far below.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+/// The most queries of a file; the largest set known has 20,000.
+const QUERIES_MAX: usize = 200_000;
+/// The highest grade; TREC's own scales end at 4.
+const GRADE_MAX: u32 = 100;
+/// The longest query id or name of a split, in characters.
+const ID_CHARS_MAX: usize = 200;
+
+/// A question and the tools that answer it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct JudgedQuery {
+    /// Its name in the set, unique.
+    pub id: String,
+    /// The words.
+    pub query: String,
+    /// Judged tools by their id in the set, with their grade: 0 is judged and not relevant, higher is better. At least
+    /// one is relevant.
+    pub relevant: BTreeMap<String, u32>,
+    /// The part of the set that it belongs to, reported apart.
+    pub split: Option<String>,
+}
+
+impl JudgedQuery {
+    /// The grade of a tool; 0 where nobody judged it, as TREC's tools count it.
+    pub fn grade(&self, tool: &str) -> u32 {
+        self.relevant.get(tool).copied().unwrap_or(0)
+    }
+}
+
+/// Reads the first `limit` queries, or all. Lines of white space only are passed over; keys that are not ours too, since
+/// sets carry notes of their own.
+pub(crate) fn read(path: &Path, limit: Option<usize>) -> Result<Vec<JudgedQuery>, BenchError> {
+    let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
+    let mut reader = BufReader::new(File::open(path).map_err(io_error)?);
+    let (mut queries, mut seen) = (Vec::new(), HashSet::new());
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        if limit.is_some_and(|limit| queries.len() >= limit) {
+            break;
+        }
+        bytes.clear();
+        let read = reader.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes).map_err(io_error)?;
+        if read == 0 {
+            break;
+        }
+        let bad = |reason| BenchError::BadQuery { path: path.to_owned(), line, reason };
+        if read as u64 > LINE_BYTES_MAX {
+            return Err(bad(format!("it has more than the {LINE_BYTES_MAX} bytes allowed")));
+        }
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let query: JudgedQuery = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        check(&query).map_err(bad)?;
+        if !seen.insert(query.id.clone()) {
+            return Err(bad(format!("an earlier line has the same id {:?}", query.id)));
+        }
+        if queries.len() == QUERIES_MAX {
+            return Err(bad(format!("a set has at most {QUERIES_MAX} queries")));
+        }
+        queries.push(query);
+    }
+    if queries.is_empty() { Err(BenchError::NoQueries { path: path.to_owned() }) } else { Ok(queries) }
+}
+
+fn check(query: &JudgedQuery) -> Result<(), String> {
+    for (what, text) in [("id", Some(&query.id)), ("split", query.split.as_ref())] {
+        if text.is_some_and(|text| text.is_empty() || text.chars().count() > ID_CHARS_MAX) {
+            return Err(format!("the {what} has 1 to {ID_CHARS_MAX} characters"));
+        }
+    }
+    if query.query.trim().is_empty() {
+        return Err("the query is empty".to_owned());
+    }
+    match query.query.chars().count() {
+        chars if chars > QUERY_CHARS_MAX => {
+            return Err(format!("the query has {chars} characters, more than the {QUERY_CHARS_MAX} allowed"));
+        }
+        _ => {}
+    }
+    if query.relevant.keys().any(String::is_empty) {
+        return Err("a relevant tool has an empty id".to_owned());
+    }
+    if query.relevant.values().any(|&grade| grade > GRADE_MAX) {
+        return Err(format!("a grade is 0 to {GRADE_MAX}"));
+    }
+    if query.relevant.values().all(|&grade| grade == 0) {
+        return Err("no tool is relevant, so nothing could be found or missed".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The bench on real files, with the real index. Vectors come from feature hashing, so no model is needed.
+
+mod dataset;
+mod relevance;
+mod support;
