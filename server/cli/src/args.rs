@@ -1,0 +1,254 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use shortlist_index::Mode;
+use shortlist_server::Network;
+
+use crate::places::PlaceArgs;
+use crate::viewer::ViewerArgs;
+
+/// Semantic tool discovery: syncs catalogs of tools into a hybrid index and answers searches, showing each user only what
+/// that user may see.
+///
+/// Begin with `shortlist demo`. It needs no configuration.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub struct Args {
+    #[command(flatten)]
+    pub places: PlaceArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Index some 5,000 methods of well-known Google APIs, search them as two users, and serve them
+    Demo(DemoArgs),
+    /// Read the catalogs of a configuration and publish what is new as a generation
+    Sync(SyncArgs),
+    /// Answer searches over HTTP
+    Serve(ServeArgs),
+    /// Search for tools
+    Search(SearchArgs),
+    /// Show one tool whole
+    Details(DetailsArgs),
+    /// List namespaces with their numbers of tools
+    Namespaces(NamespacesArgs),
+    /// List, verify and roll back generations
+    Generations(GenerationsArgs),
+    /// List, fetch and verify the third-party files that are needed
+    Assets(AssetsArgs),
+    /// Measure
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Index all 28,000 methods instead of some 5,000 (several minutes)
+    #[arg(long)]
+    pub all: bool,
+    /// End after the sample searches
+    #[arg(long)]
+    pub no_serve: bool,
+    /// The address to serve on
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A configuration names its sources:\n\n  \
+    [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or google_discovery, automation_hub\n  path = \"tools.jsonl.gz\"\n\n\
+    An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools.")]
+pub struct SyncArgs {
+    /// The configuration of the sources
+    #[arg(long, default_value = "shortlist.toml", value_name = "FILE", conflicts_with = "jsonl")]
+    pub config: PathBuf,
+    /// Read this JSONL file (plain or gzip) instead of a configuration; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub jsonl: Vec<String>,
+    /// Older generations to keep for a rollback
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub keep: usize,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Identity comes in the headers X-Shortlist-User, X-Shortlist-Groups and X-Shortlist-Scopes, and is believed only\n\
+    from a peer that sends the shared secret in X-Shortlist-Secret. Policy and generation are taken over when they change."
+)]
+pub struct ServeArgs {
+    /// The address to serve on
+    #[arg(long, default_value = "127.0.0.1:8080", env = "SHORTLIST_LISTEN", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Who may see what [default: policy.toml in the home]
+    #[arg(long, env = "SHORTLIST_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// A file with the secret that the peer sends; make one with `openssl rand -hex 32`
+    #[arg(long, env = "SHORTLIST_SECRET_FILE", value_name = "FILE")]
+    pub secret_file: PathBuf,
+    /// Where the peer's connections come from; may be repeated
+    #[arg(long, default_values = ["127.0.0.1", "::1"], value_name = "NETWORK")]
+    pub peer: Vec<Network>,
+    /// Load the reranker too (some 100 MB); without it a request that asks for reranking is answered without
+    #[arg(long)]
+    pub rerank: bool,
+    /// Log as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SearchArgs {
+    /// What the tool should do, in any words
+    pub query: String,
+    /// Hits wanted
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
+    pub limit: usize,
+    /// lexical, dense or hybrid
+    #[arg(long, default_value_t = Mode::Hybrid)]
+    pub mode: Mode,
+    /// Let the reranker read the first 20 candidates
+    #[arg(long)]
+    pub rerank: bool,
+    /// Only this namespace; may be repeated
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// Only tools with this tag; may be repeated
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Find deprecated tools too
+    #[arg(long)]
+    pub include_deprecated: bool,
+    /// Show rank and score in each leg
+    #[arg(long)]
+    pub explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DetailsArgs {
+    /// The tool's ref, such as google://drive.files.list
+    #[arg(name = "REF")]
+    pub reference: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct NamespacesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct GenerationsArgs {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Option<GenerationsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GenerationsAction {
+    /// List the generations there are (the default)
+    List,
+    /// Read every file of a generation and compare it with its checksum
+    Verify {
+        /// Its number; without one, all are verified
+        number: Option<u64>,
+    },
+    /// Make an older generation serve
+    RollBack {
+        /// Its number; without one, the newest before the current one that verifies
+        number: Option<u64>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AssetsArgs {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Option<AssetsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AssetsAction {
+    /// List them with licence, size and state (the default)
+    List,
+    /// Fetch those named, or all of them
+    Pull {
+        /// Their names
+        names: Vec<String>,
+    },
+    /// Read those that are there and compare every file with its pinned checksum
+    Verify {
+        /// Their names; without any, all that are there
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// How good the search is on a catalog with judged queries
+    Relevance(RelevanceArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Formats: tools.jsonl[.gz] with {\"id\",\"namespace\",\"name\",\"description\",…}, queries.jsonl with\n\
+    {\"id\",\"query\",\"relevant\":{\"<tool id>\":1},\"split\"?}."
+)]
+pub struct RelevanceArgs {
+    /// The catalog
+    #[arg(long, value_name = "FILE")]
+    pub tools: PathBuf,
+    /// The judged queries
+    #[arg(long, value_name = "FILE")]
+    pub queries: PathBuf,
+    /// Ask only the first N queries
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// lexical, dense or hybrid; without it, each in turn
+    #[arg(long)]
+    pub mode: Option<Mode>,
+    /// on or off; without it, off
+    #[arg(long, value_name = "on|off", default_value = "off", value_parser = ["on", "off"])]
+    pub rerank: String,
+    /// Write the hits as a TREC run (one mode only)
+    #[arg(long, value_name = "FILE", requires = "mode")]
+    pub run: Option<PathBuf>,
+    /// Write the judgements as TREC qrels
+    #[arg(long, value_name = "FILE")]
+    pub qrels: Option<PathBuf>,
+    /// Write all figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Go on without records that are no tools, instead of refusing the catalog
+    #[arg(long)]
+    pub skip_bad_tools: bool,
+}

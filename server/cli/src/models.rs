@@ -1,0 +1,41 @@
+//! Loads models, fetching what is missing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use anyhow::Result;
+use shortlist_index::{CrossEncoder, Embedder, ModelFolder, Models, OnnxEmbedder, Reranker, Runtime};
+
+use crate::places::PlaceArgs;
+use crate::progress::AssetBar;
+
+/// The asset of the default embedding model.
+const EMBEDDER: &str = "bge-small-en";
+/// The asset of the default reranker.
+const RERANKER: &str = "reranker-en";
+
+/// The embedding model, and the reranker if it is wanted, one session of each for every core; the embedding model also by
+/// itself, as ingest wants it.
+pub fn load(places: &PlaceArgs, rerank: bool) -> Result<(Models, Arc<dyn Embedder>)> {
+    let assets = places.assets();
+    let progress = AssetBar::new();
+    let runtime = Runtime::load(&assets.onnxruntime_library(places.onnxruntime.as_deref(), &progress)?)?;
+    let n_sessions = available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let open = |chosen: &Option<PathBuf>, default: &str| -> Result<ModelFolder> {
+        let folder = match chosen {
+            Some(folder) => folder.clone(),
+            None => assets.ensure(default, &progress)?,
+        };
+        Ok(ModelFolder::open(&folder)?)
+    };
+
+    let embedder: Arc<dyn Embedder> =
+        Arc::new(OnnxEmbedder::open(&runtime, &open(&places.model, EMBEDDER)?, n_sessions)?);
+    let reranker: Option<Arc<dyn Reranker>> = if rerank {
+        Some(Arc::new(CrossEncoder::open(&runtime, &open(&places.reranker, RERANKER)?, n_sessions)?))
+    } else {
+        None
+    };
+    Ok((Models { embedder: Some(embedder.clone()), reranker }, embedder))
+}

@@ -1,0 +1,55 @@
+//! Where things are: the home of the generations, the assets, the models.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use shortlist_ingest::assets::Assets;
+
+/// Places, each with a default that works.
+#[derive(Debug, clap::Args)]
+pub struct PlaceArgs {
+    /// The folder of generations [default: data/home in a checkout, else in the user's data folder]
+    #[arg(long, global = true, env = "SHORTLIST_HOME", value_name = "FOLDER")]
+    home: Option<PathBuf>,
+    /// The folder of fetched third-party files [default: data/assets in a checkout, else in the user's cache]
+    #[arg(long = "assets", global = true, env = "SHORTLIST_ASSETS", value_name = "FOLDER")]
+    assets: Option<PathBuf>,
+    /// A folder with another embedding model: model.onnx, tokenizer.json, model.toml
+    #[arg(long, global = true, env = "SHORTLIST_MODEL", value_name = "FOLDER")]
+    pub model: Option<PathBuf>,
+    /// A folder with another reranker, of the same shape
+    #[arg(long, global = true, env = "SHORTLIST_RERANKER", value_name = "FOLDER")]
+    pub reranker: Option<PathBuf>,
+    /// The ONNX Runtime library, where it should not be the fetched one
+    #[arg(long, global = true, env = "ORT_DYLIB_PATH", value_name = "FILE", hide_short_help = true)]
+    pub onnxruntime: Option<PathBuf>,
+}
+
+impl PlaceArgs {
+    /// The folder of generations.
+    pub fn home(&self) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| in_checkout_or_user("home", "XDG_DATA_HOME", ".local/share"))
+    }
+
+    /// The demo's own folder of generations: a demo must not take the place of an operator's catalog.
+    pub fn demo_home(&self) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| in_checkout_or_user("demo", "XDG_DATA_HOME", ".local/share"))
+    }
+
+    /// The third-party files.
+    pub fn assets(&self) -> Assets {
+        let root = self.assets.clone().unwrap_or_else(|| in_checkout_or_user("assets", "XDG_CACHE_HOME", ".cache"));
+        Assets::locate(root)
+    }
+}
+
+/// `data/<name>` of the checkout that the command runs in, else `shortlist/<name>` in the user's folder.
+fn in_checkout_or_user(name: &str, variable: &str, below_home: &str) -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    if let Some(checkout) = here.ancestors().find(|folder| folder.join("data/assets.toml").is_file()) {
+        return checkout.join("data").join(name);
+    }
+    let user = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = user.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(below_home)));
+    user.unwrap_or(here).join("shortlist").join(name)
+}

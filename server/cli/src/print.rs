@@ -1,0 +1,133 @@
+//! Tools and hits on a terminal, and as JSON.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use shortlist_index::{Answer, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// When nobody reads it any more.
+pub fn line(text: impl AsRef<str>) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{}", text.as_ref())
+}
+
+/// Writes a value as indented JSON.
+///
+/// # Errors
+/// When nobody reads it any more.
+pub fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(line(serde_json::to_string_pretty(value)?)?)
+}
+
+/// The hits as a numbered list.
+pub fn hits(answer: &Answer) -> std::io::Result<()> {
+    if answer.hits.is_empty() {
+        line("no tool found")?;
+    }
+    for (place, hit) in answer.hits.iter().enumerate() {
+        line(format!("{:>3}. {}", place + 1, hit.tool.reference))?;
+        line(format!("     {}", hit.tool.summary()))?;
+        if let Some(explanation) = &hit.explanation {
+            line(format!("     {}", explained(explanation)))?;
+        }
+    }
+    for Degraded { stage, reason } in &answer.degraded {
+        eprintln!("warning: the stage {stage:?} could not run ({reason}); these hits are what the others found");
+    }
+    Ok(())
+}
+
+fn explained(explanation: &Explanation) -> String {
+    let leg = |name: &str, place: Option<LegScore>| match place {
+        Some(LegScore { rank, score }) => format!("{name} #{rank} ({score:.3})"),
+        None => format!("{name} -"),
+    };
+    let Explanation { lexical, dense, fused, rerank } = explanation;
+    let rerank = rerank.map_or(String::new(), |score| format!("  reranker {score:.3}"));
+    format!("{}  {}  fused {fused:.3}{rerank}", leg("BM25", *lexical), leg("vectors", *dense))
+}
+
+/// The answer as a program reads it.
+pub fn answer_value(snapshot: &Snapshot, answer: &Answer) -> Value {
+    let leg = |place: Option<LegScore>| place.map(|LegScore { rank, score }| json!({ "rank": rank, "score": score }));
+    let hit = |hit: &Hit| {
+        let mut value = json!({
+            "ref": hit.tool.reference.to_string(),
+            "namespace": hit.tool.reference.namespace(),
+            "name": hit.tool.name,
+            "title": hit.tool.title,
+            "summary": hit.tool.summary(),
+            "score": hit.score,
+        });
+        if let Some(Explanation { lexical, dense, fused, rerank }) = &hit.explanation {
+            value["explanation"] =
+                json!({ "lexical": leg(*lexical), "dense": leg(*dense), "fused": fused, "rerank": rerank });
+        }
+        value
+    };
+    json!({
+        "generation": snapshot.number(),
+        "hits": answer.hits.iter().map(hit).collect::<Vec<_>>(),
+        "more": answer.more,
+        "degraded": answer.degraded.iter().map(|degraded| degraded.stage).collect::<Vec<_>>(),
+    })
+}
+
+/// The whole tool as a program reads it.
+pub fn tool_value(tool: &Tool) -> Value {
+    let schema = |schema: &Option<Schema>| schema.as_ref().map(Schema::to_value);
+    json!({
+        "ref": tool.reference.to_string(),
+        "namespace": tool.reference.namespace(),
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "input_schema": schema(&tool.input_schema),
+        "output_schema": schema(&tool.output_schema),
+        "annotations": {
+            "read_only": tool.annotations.read_only,
+            "destructive": tool.annotations.destructive,
+            "idempotent": tool.annotations.idempotent,
+            "open_world": tool.annotations.open_world,
+        },
+        "tags": tool.tags,
+        "execution": {
+            "mode": tool.execution.mode,
+            "auth_type": tool.execution.auth_type,
+            "requires_obo": tool.execution.requires_obo,
+        },
+        "required_scopes": tool.required_scopes,
+        "deprecation": tool.deprecation,
+        "source_type": tool.provenance.source_type,
+        "foreign_id": tool.provenance.foreign_id,
+    })
+}
+
+/// The whole tool for a reader.
+pub fn tool(tool: &Tool) -> std::io::Result<()> {
+    line(tool.reference.to_string())?;
+    if let Some(title) = &tool.title {
+        line(title)?;
+    }
+    if let Some(deprecation) = &tool.deprecation {
+        line(format!("DEPRECATED: {deprecation}"))?;
+    }
+    line(format!("\n{}\n", tool.description))?;
+    let parameters = tool.input_schema.as_ref().map(Schema::parameters).unwrap_or_default();
+    for parameter in parameters {
+        let kind = parameter.kind.as_deref().unwrap_or("any");
+        let required = if parameter.required { ", required" } else { "" };
+        let description = parameter.description.lines().next().unwrap_or_default();
+        let indent = "  ".repeat(parameter.depth + 1);
+        line(format!("{indent}{} ({kind}{required})  {description}", parameter.name))?;
+    }
+    if !tool.required_scopes.is_none() {
+        line("\nneeds, in any one of these lines, all scopes:")?;
+        for alternative in tool.required_scopes.iter() {
+            line(format!("  {}", alternative.iter().map(String::as_str).collect::<Vec<_>>().join(" ")))?;
+        }
+    }
+    line("\n(--json shows the full schemas)")
+}

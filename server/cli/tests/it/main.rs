@@ -1,0 +1,10 @@
+//! The built binary, with the real runtime, the real models and the real catalog.
+//!
+//! What is missing is fetched into the checkout's own folder of assets, or found where `SHORTLIST_ASSETS` says.
+
+mod demo;
+mod errors;
+mod kill;
+mod models;
+mod program;
+mod serve;

@@ -1,0 +1,136 @@
+//! The real server process, asked over a real socket.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, Response};
+use serde_json::{Value, json};
+
+use crate::program::{Program, tool};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// How long anything here may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Server {
+    child: Child,
+    base: String,
+    client: Client,
+}
+
+impl Server {
+    fn start(program: &Program) -> Self {
+        let secret = program.write("secret", SECRET);
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--json", "--secret-file", secret.to_str().expect("UTF-8")];
+        let mut child = program.command(&arguments).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+            .find_map(|event| event["fields"]["address"].as_str().map(str::to_owned))
+            .expect("it says where it listens");
+        // Whoever stops reading would stop the server at its next line.
+        std::thread::spawn(move || lines.for_each(drop));
+        // The clients of this process share a TLS library that wants a provider, though loopback has no TLS.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self { child, base: format!("http://{address}"), client }
+    }
+
+    fn post(&self, door: &str, user: &str, body: &Value) -> Response {
+        let request = self.client.post(format!("{}/v1/{door}", self.base)).json(body);
+        let request = request.header("x-shortlist-user", user).header("x-shortlist-secret", SECRET);
+        request.send().expect("an answer")
+    }
+
+    fn search(&self, user: &str, query: &str) -> Vec<String> {
+        let answer: Value = self.post("search_tools", user, &json!({ "query": query })).json().expect("JSON");
+        let hits = answer["hits"].as_array().unwrap_or_else(|| panic!("no hits: {answer}"));
+        hits.iter().filter_map(|hit| hit["ref"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn policy(program: &Program, rules: &[(&str, &str)]) {
+    let rule = |(user, namespace): &(&str, &str)| {
+        format!("[[rule]]\neffect = \"allow\"\nto = [\"user:{user}\"]\nnamespaces = [\"{namespace}\"]\n")
+    };
+    let text: String = rules.iter().map(rule).collect();
+    std::fs::write(program.home().join("policy.toml"), text).expect("it is written");
+}
+
+#[test]
+fn two_users_see_their_own_tools_and_changes_are_taken_over_without_a_restart() {
+    let program = Program::new();
+    let mut tools = vec![
+        tool("github", "create_issue", "Creates an issue in a repository."),
+        tool("jira", "create_issue", "Creates an issue in an Atlassian project."),
+    ];
+    program.sync(&tools);
+    policy(&program, &[("alice", "github"), ("bob", "jira")]);
+    let server = Server::start(&program);
+
+    assert_eq!(server.search("alice", "create an issue"), ["test://github.create_issue"]);
+    assert_eq!(server.search("bob", "create an issue"), ["test://jira.create_issue"]);
+    assert!(server.search("eve", "create an issue").is_empty());
+
+    // Hidden and missing: the same status, headers and body.
+    let details = |reference: &str| {
+        let url = format!("{}/v1/tools/{}", server.base, reference.replace('/', "%2F"));
+        let request = server.client.get(url).header("x-shortlist-user", "alice").header("x-shortlist-secret", SECRET);
+        let response = request.header("x-request-id", "same").send().expect("an answer");
+        let headers: Vec<String> = response.headers().iter().map(|(name, _)| name.to_string()).collect();
+        (response.status().as_u16(), headers, response.text().expect("a body"))
+    };
+    let hidden = details("test://jira.create_issue");
+    assert_eq!(hidden.0, 404);
+    assert_eq!(hidden, details("test://jira.delete_issue"));
+
+    // Bad input is answered, and the server lives.
+    assert_eq!(server.post("search_tools", "alice", &json!({ "query": "x", "colour": 1 })).status().as_u16(), 400);
+    let raw = server.client.post(format!("{}/v1/search_tools", server.base)).header("x-shortlist-user", "alice");
+    let raw = raw.header("x-shortlist-secret", SECRET).header("content-type", "application/json").body("{");
+    assert_eq!(raw.send().expect("an answer").status().as_u16(), 400);
+    assert_eq!(server.client.get(format!("{}/readyz", server.base)).send().expect("an answer").status().as_u16(), 200);
+
+    // A grant, then a tool, added while it runs.
+    policy(&program, &[("alice", "github"), ("bob", "jira"), ("eve", "jira")]);
+    eventually("the new grant", || server.search("eve", "create an issue") == ["test://jira.create_issue"]);
+    tools.push(tool("github", "fork_repository", "Forks a repository."));
+    program.sync(&tools);
+    eventually("the new tool", || server.search("alice", "fork")[0] == "test://github.fork_repository");
+    policy(&program, &[("bob", "jira")]);
+    eventually("the revocation", || server.search("alice", "create an issue").is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_told_to_stop_ends_cleanly() {
+    let program = Program::new();
+    program.sync(&[tool("files", "list", "Lists files.")]);
+    policy(&program, &[("alice", "files")]);
+    let mut server = Server::start(&program);
+    assert_eq!(server.search("alice", "files").len(), 1);
+    let pid = server.child.id().to_string();
+    let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+    assert!(sent.success());
+    eventually("the end", || server.child.try_wait().expect("it is ours").is_some());
+    assert!(server.child.wait().expect("it ended").success());
+}
