@@ -70,6 +70,9 @@ pub struct SearchRequest {
     /// Whether the reranker reads the best [`RERANK_DEPTH`] candidates. Off by default: a web-trained cross-encoder makes
     /// tool search worse on most catalogs.
     pub rerank: bool,
+    /// Never walk the graph: every allowed vector is compared, whatever it costs. What the graph misses shows in the
+    /// difference.
+    pub exact: bool,
     /// Narrows the allowed set further.
     pub filter: Filter,
     /// Whether hits carry their ranks and scores in each leg.
@@ -85,6 +88,7 @@ impl SearchRequest {
             limit: 10,
             mode: Mode::Hybrid,
             rerank: false,
+            exact: false,
             filter: Filter::default(),
             explain: false,
         }

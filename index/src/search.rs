@@ -100,9 +100,9 @@ pub fn search(
             .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
             .ok(),
     };
-    let dense = query_vector.map(|vector| {
-        dense::nearest(&snapshot.vectors, snapshot.graph.as_ref(), vector.as_slice(), allowed, DEPTH_MAX).0
-    });
+    let graph = snapshot.graph.as_ref().filter(|_| !request.exact);
+    let dense =
+        query_vector.map(|vector| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0);
     // Without vectors there is still BM25, even where only vectors were asked for.
     let lexical = match (request.mode, &dense) {
         (Mode::Dense, Some(_)) => None,

@@ -216,6 +216,18 @@ pub struct BenchArgs {
 pub enum BenchWhat {
     /// How good the search is on a catalog with judged queries
     Relevance(RelevanceArgs),
+    /// What the vector graph misses against the exact scan, on the generation that serves
+    Graph(GraphArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct GraphArgs {
+    /// Queries to ask: summaries of tools, spread evenly over the catalog
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub queries: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

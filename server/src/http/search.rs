@@ -62,6 +62,7 @@ pub(super) async fn search_tools(
             limit,
             mode: request.mode.map_or(Mode::default(), Mode::from),
             rerank: request.rerank,
+            exact: false,
             filter: Filter {
                 namespaces: request.namespaces,
                 sources: request.filter.sources,

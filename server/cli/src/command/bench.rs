@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, table, trec};
+use shortlist_benches::{BadTools, Dataset, graph, table, trec};
 use shortlist_index::{Mode, Models};
 
-use crate::args::{BenchArgs, BenchWhat, RelevanceArgs};
+use crate::args::{BenchArgs, BenchWhat, GraphArgs, RelevanceArgs};
 use crate::places::PlaceArgs;
 use crate::{models, print, progress};
 
@@ -13,7 +13,27 @@ use crate::{models, print, progress};
 pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     match &args.what {
         BenchWhat::Relevance(args) => relevance(places, args),
+        BenchWhat::Graph(args) => graph(places, args),
     }
+}
+
+fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
+    let snapshot = super::open(places)?;
+    let report = graph::measure(&snapshot, &models::load(places, false)?.0, args.queries)?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!(
+        "{} tools, {} queries: recall@10 {:.4}, recall@100 {:.4}, same first ten {:.4}; p50 {:.2} ms by graph, {:.2} ms by scan",
+        report.n_tools,
+        report.n_queries,
+        report.recall_at_10,
+        report.recall_at_100,
+        report.same_first_10,
+        report.graph_p50_ms,
+        report.scan_p50_ms
+    ))?;
+    Ok(())
 }
 
 fn relevance(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {

@@ -48,7 +48,7 @@ impl Server {
 
     fn search(&self, user: &str, query: &str) -> Vec<String> {
         let answer: Value = self.post("search_tools", user, &json!({ "query": query })).json().expect("JSON");
-        let hits = answer["hits"].as_array().unwrap_or_else(|| panic!("no hits: {answer}"));
+        let hits = answer["hits"].as_array().expect("an answer with hits");
         hits.iter().filter_map(|hit| hit["ref"].as_str().map(str::to_owned)).collect()
     }
 }
