@@ -101,7 +101,8 @@ impl ToolRef {
         &self.name
     }
 
-    /// The version; `None` where the source has none, or where a caller means the newest.
+    /// The version; `None` where the source has none, or where a caller means the newest. A record without a version counts as
+    /// older than every version of the same name.
     pub fn version(&self) -> Option<&Version> {
         self.version.as_ref()
     }
