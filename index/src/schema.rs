@@ -1,5 +1,7 @@
 //! [`Schema`]: a tool's JSON Schema as canonical text, within limits.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -104,12 +106,9 @@ impl Schema {
 
 fn collect(schema: &Value, depth: usize, out: &mut Vec<Parameter>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    let required = |name: &str| {
-        schema
-            .get("required")
-            .and_then(Value::as_array)
-            .is_some_and(|names| names.iter().any(|n| n.as_str() == Some(name)))
-    };
+    let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let required_names: HashSet<&str> = names.filter_map(Value::as_str).collect();
+    let required = |name: &str| required_names.contains(name);
     let mut entries: Vec<(&String, &Value)> = properties.iter().collect();
     entries.sort_by_key(|(name, _)| (!required(name), name.as_str()));
     for (name, property) in entries {

@@ -7,7 +7,7 @@ use crate::allowed::AllowedSet;
 use crate::fusion::{Scored, best};
 
 /// How many times `k` candidates of the 8-bit scan are scored again in f32. The rounding moves a vector by a place or two,
-/// not by hundreds, so the result is the f32 ranking's.
+/// hardly by a hundred, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors alone.
 const OVERSAMPLING: usize = 2;
 
 /// The `k` nearest of the allowed documents, by cosine.

@@ -94,6 +94,9 @@ impl OnnxEmbedder {
                 return Ok(pooled.outer_iter().map(|row| Embedding::from_unnormalised(row.to_vec())).collect());
             }
             let tokens = output.view().into_dimensionality::<Ix3>().map_err(|_| shape())?;
+            if tokens.len_of(Axis(1)) != n_tokens {
+                return Err(shape());
+            }
             let pool = |(place, encoding): (usize, &&Encoding)| {
                 let rows = tokens.index_axis(Axis(0), place);
                 let vector = match self.pooling {
@@ -188,10 +191,26 @@ impl SessionPool {
     ) -> Result<T, EmbedError> {
         let failed = |source| EmbedError::Inference { model: model.to_owned(), source };
         let gone = || failed(ort::Error::new("no session is left"));
-        let mut session = self.idle.recv().map_err(|_| gone())?;
-        let result = run_session(&mut session, batch, n_tokens, failed, read);
-        let _ = self.give_back.send(session);
-        result
+        let session = self.idle.recv().map_err(|_| gone())?;
+        let mut lease = Lease { session: Some(session), give_back: &self.give_back };
+        let session = lease.session.as_mut().ok_or_else(gone)?;
+        run_session(session, batch, n_tokens, failed, read)
+    }
+}
+
+/// A session in use. It goes back to the pool whatever happens, a panic included: a pool that lost one would be slower for
+/// good, and one that lost all would hang.
+struct Lease<'a> {
+    session: Option<Session>,
+    give_back: &'a crossbeam_channel::Sender<Session>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            // The channel has room for every session there is.
+            let _ = self.give_back.send(session);
+        }
     }
 }
 

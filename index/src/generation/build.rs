@@ -17,6 +17,8 @@ use crate::{hex, lexical};
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "manifest.json";
+/// The file with the manifest's own SHA-256, in hexadecimal.
+pub(super) const MANIFEST_SUM: &str = "manifest.sha256";
 /// The table's file name.
 pub(super) const TOOLS: &str = "tools.arrow";
 /// The vectors' file name.
@@ -110,7 +112,11 @@ pub(super) fn build(
     let path = dir.join(MANIFEST);
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| BuildError::Io { path: path.clone(), source: error.into() })?;
-    fs::write(&path, text).and_then(|()| sync(&path)).map_err(|source| BuildError::Io { path, source })?;
+    let sum = hex::encode(&Sha256::digest(&text));
+    for (file, bytes) in [(MANIFEST, text), (MANIFEST_SUM, sum.into_bytes())] {
+        let path = dir.join(file);
+        fs::write(&path, bytes).and_then(|()| sync(&path)).map_err(|source| BuildError::Io { path, source })?;
+    }
     sync(dir).map_err(|source| BuildError::Io { path: dir.to_owned(), source })
 }
 

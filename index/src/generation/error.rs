@@ -113,6 +113,22 @@ pub enum OpenError {
     /// The graph does not open.
     #[error("cannot open the vector graph: {0}")]
     Graph(String),
+    /// It is not the generation that its folder is named after.
+    #[error("the folder of generation {expected} holds generation {got}; a generation is not to be renamed or copied")]
+    Number {
+        /// The folder's number.
+        expected: u64,
+        /// The manifest's.
+        got: u64,
+    },
+    /// The manifest leaves out a file that must be verified.
+    #[error("the manifest of generation {number} does not name {part}")]
+    Unnamed {
+        /// Which generation.
+        number: u64,
+        /// Which file or folder.
+        part: &'static str,
+    },
     /// The parts disagree about how many tools there are.
     #[error("generation {number} is inconsistent: {part} has {got} tools, the manifest {expected}")]
     Count {
@@ -146,7 +162,7 @@ pub enum StoreError {
     Busy(PathBuf),
     /// `CURRENT` holds no number.
     #[error(
-        "{path} should hold the number of a generation and holds {got:?}; write one of `shortlist generations list` into it"
+        "{path} should hold the number of a generation and holds {got:?}; `shortlist generations roll-back N` writes one of `shortlist generations list` into it"
     )]
     Current {
         /// Which file.

@@ -143,7 +143,9 @@ impl Attributes {
         if !refs.is_empty() {
             let matches = |document: &u32| {
                 let reference = table.reference_text(*document as usize);
-                refs.iter().any(|pattern| pattern.matches(reference))
+                // A name stands for all its versions: '@' occurs in a ref only before the version.
+                let name = reference.split('@').next().unwrap_or(reference);
+                refs.iter().any(|pattern| pattern.matches(name) || pattern.matches(reference))
             };
             selected = selected.iter().filter(matches).collect();
         }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::build::{GRAPH, LEXICAL, MANIFEST, TOOLS, VECTORS, sum_file};
+use sha2::{Digest, Sha256};
+
+use super::build::{GRAPH, LEXICAL, MANIFEST, MANIFEST_SUM, TOOLS, VECTORS, sum_file};
 use super::error::OpenError;
 use super::manifest::{FORMAT, Manifest};
 use super::resolve::Attributes;
@@ -11,6 +13,7 @@ use crate::allowed::AllowedSet;
 use crate::dense::{Graph, Vectors};
 use crate::filter::Filter;
 use crate::grant::Grant;
+use crate::hex;
 use crate::lexical::LexicalIndex;
 use crate::tool::Tool;
 use crate::tool_ref::ToolRef;
@@ -166,7 +169,8 @@ impl Snapshot {
     }
 }
 
-fn read_manifest(dir: &Path) -> Result<Manifest, OpenError> {
+/// Reads the manifest and compares it with its checksum.
+pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, OpenError> {
     /// Read before the rest, which may have changed with the format.
     #[derive(serde::Deserialize)]
     struct Version {
@@ -180,10 +184,20 @@ fn read_manifest(dir: &Path) -> Result<Manifest, OpenError> {
     if format != FORMAT {
         return Err(OpenError::Format { number, expected: FORMAT, got: format });
     }
+    let sum_path = dir.join(MANIFEST_SUM);
+    let expected = std::fs::read_to_string(&sum_path).map_err(|source| OpenError::Io { path: sum_path, source })?;
+    let got = hex::encode(&Sha256::digest(&text));
+    if got != expected {
+        return Err(OpenError::Checksum { path, expected, got });
+    }
     serde_json::from_slice(&text).map_err(malformed)
 }
 
 fn verify_files(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {
+    let is_named = |part: &str| manifest.files.keys().any(|file| file.split('/').next() == Some(part));
+    if let Some(part) = [TOOLS, VECTORS, LEXICAL].into_iter().find(|part| !is_named(part)) {
+        return Err(OpenError::Unnamed { number: manifest.number, part });
+    }
     for (file, expected) in &manifest.files {
         let path = dir.join(file);
         let got = sum_file(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::{self, NewGeneration, PublishStep};
 use super::error::{BuildError, OpenError, StoreError};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, read_manifest};
 
 /// A folder of generations, of which `CURRENT` names the one that serves.
 ///
@@ -90,12 +90,22 @@ impl Store {
         }
     }
 
+    /// When a generation's manifest was written: tells a generation from another one of the same number, in a store that
+    /// was set up anew. `None` where there is none.
+    pub fn written(&self, number: u64) -> Option<std::time::SystemTime> {
+        fs::metadata(self.generation(number).join(build::MANIFEST)).and_then(|manifest| manifest.modified()).ok()
+    }
+
     /// Opens one generation.
     ///
     /// # Errors
     /// [`OpenError`] when it does not verify.
     pub fn open(&self, number: u64) -> Result<Snapshot, OpenError> {
-        Snapshot::open(&self.generation(number))
+        let snapshot = Snapshot::open(&self.generation(number))?;
+        match snapshot.number() {
+            got if got == number => Ok(snapshot),
+            got => Err(OpenError::Number { expected: number, got }),
+        }
     }
 
     /// Opens the generation that serves: the one `CURRENT` names or, where that one is damaged or `CURRENT` unreadable,
@@ -170,20 +180,27 @@ impl Store {
         build::sync(&self.home).map_err(io("flush", &self.home))
     }
 
-    /// Removes the oldest generations, keeping `keep` besides the current one. Returns the numbers removed. Readers that
-    /// have one open keep it.
+    /// Removes the oldest generations, keeping `keep` besides the current one and the one that it was built on (which, after
+    /// a rollback, is the one that was known to be good). Returns the numbers removed. Readers that have one open keep it.
     ///
     /// # Errors
     /// When a folder cannot be removed.
     pub fn remove_older(&self, _: &WriteLock, keep: usize) -> Result<Vec<u64>, StoreError> {
         let current = self.current()?;
-        let mut others: Vec<u64> = self.list()?.into_iter().filter(|&number| Some(number) != current).collect();
+        let parent = current.and_then(|number| self.parent(number));
+        let kept = [current, parent];
+        let mut others: Vec<u64> = self.list()?.into_iter().filter(|&number| !kept.contains(&Some(number))).collect();
         others.truncate(others.len().saturating_sub(keep));
         for &number in &others {
             let dir = self.generation(number);
             fs::remove_dir_all(&dir).map_err(io("remove", &dir))?;
         }
         Ok(others)
+    }
+
+    /// The generation that one was built on, where its manifest can be read.
+    pub fn parent(&self, number: u64) -> Option<u64> {
+        read_manifest(&self.generation(number)).ok()?.parent
     }
 
     fn generation(&self, number: u64) -> PathBuf {

@@ -78,6 +78,9 @@ impl LexicalIndex {
     /// frequencies beforehand, and those cost the same read. Scores are added in one fixed order, so that a tool's score
     /// depends on nothing but the query, the tool and the allowed set's statistics, to the last bit.
     pub fn search(&self, query: &str, allowed: &AllowedSet, k: usize) -> tantivy::Result<Vec<Scored>> {
+        if allowed.n_searchable() == 0 {
+            return Ok(Vec::new());
+        }
         let n_allowed = allowed.n_searchable() as f32;
         let normalisers: Vec<[f32; 256]> =
             (0..N_FIELDS).map(|place| normaliser(place, allowed.lengths()[place] as f32 / n_allowed)).collect();

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
-use shortlist_index::{AllowedSet, Answer, Filter, Grant, Mode, SearchRequest, Snapshot, Tool, ToolRef, search};
+use shortlist_index::{
+    AllowedSet, Answer, Filter, Grant, Mode, Pattern, SearchRequest, Selector, Snapshot, Tool, ToolRef, search,
+};
 
-use crate::catalog::{Published, grant, models, query, tools};
+use crate::catalog::{Published, Spec, models, query, tools};
 
 const CATALOGS: u64 = 40;
 const GRANTS: usize = 6;
 const QUERIES: usize = 8;
-
-/// What a grant shows, decided tool by tool from the words of the specification: the plain twin of the bitmaps.
-fn sees(grant: &Grant, snapshot_of_one: &Snapshot) -> bool {
-    !snapshot_of_one.allow(grant).is_empty()
-}
 
 fn request(rng: &mut Rng) -> SearchRequest {
     let filter = match rng.u32(..4) {
@@ -43,10 +40,13 @@ fn an_answer_is_the_same_on_the_full_catalog_and_on_the_users_tools_alone() {
         let all = tools(rng, 150);
         let full = Published::new(&all).snapshot();
         for _ in 0..GRANTS {
-            let grant = grant(rng);
+            let spec = Spec::random(rng);
+            let grant = spec.grant();
             let allowed = full.allow(&grant);
-            let theirs: Vec<Tool> =
-                all.iter().filter(|tool| full.get(&allowed, &tool.reference).is_some()).cloned().collect();
+            let theirs: Vec<Tool> = all.iter().filter(|tool| spec.sees(tool)).cloned().collect();
+            for tool in &all {
+                assert_eq!(full.get(&allowed, &tool.reference).is_some(), spec.sees(tool), "seed {seed}, {grant:?}");
+            }
             assert_eq!(theirs.len() as u64, allowed.len(), "seed {seed}, {grant:?}");
             let alone = Published::new(&theirs).snapshot();
             let everything = alone.allow(&Grant::everything());
@@ -67,21 +67,6 @@ fn an_answer_is_the_same_on_the_full_catalog_and_on_the_users_tools_alone() {
                 let any = any.expect("a ref");
                 assert_eq!(full.get(&allowed, &any), alone.get(&everything, &any), "seed {seed}, {grant:?}, {any}");
             }
-        }
-    }
-}
-
-#[test]
-fn the_bitmaps_show_what_the_grant_shows_of_each_tool_by_itself() {
-    let rng = &mut Rng::with_seed(77);
-    let all = tools(rng, 40);
-    let full = Published::new(&all).snapshot();
-    let alone: Vec<Snapshot> = all.iter().map(|tool| Published::new(std::slice::from_ref(tool)).snapshot()).collect();
-    for _ in 0..60 {
-        let grant = grant(rng);
-        let allowed = full.allow(&grant);
-        for (tool, alone) in all.iter().zip(&alone) {
-            assert_eq!(full.get(&allowed, &tool.reference).is_some(), sees(&grant, alone), "{grant:?}");
         }
     }
 }
@@ -136,4 +121,24 @@ fn a_search_finds_the_newest_release_of_a_tool_and_no_deprecated_one() {
     let all = [version("1.0.0", None), version("2.0.0", Some("use another"))];
     assert_eq!(find(&all, false), Vec::<String>::new(), "the newest is deprecated, so the tool is");
     assert_eq!(find(&all, true), ["hub://files.list@2.0.0"]);
+}
+
+#[test]
+fn a_ref_pattern_without_a_version_means_every_version() {
+    let rng = &mut Rng::with_seed(21);
+    let first = tools(rng, 1).remove(0);
+    let versions = ["1.0.0", "2.0.0"].map(|version| {
+        let version = Some(version.parse().expect("a version"));
+        Tool { reference: ToolRef::new("hub", "files", "delete", version).expect("a ref"), ..first.clone() }
+    });
+    let snapshot = Published::new(&versions).snapshot();
+    let denying = |pattern: &str| {
+        let refs = vec![Pattern::new(pattern).expect("a glob")];
+        let deny = vec![Selector { refs, ..Selector::default() }];
+        snapshot.allow(&Grant::new(vec![Selector::default()], deny, BTreeSet::new())).len()
+    };
+    assert_eq!(denying("*.delete"), 0);
+    assert_eq!(denying("hub://files.delete"), 0);
+    assert_eq!(denying("*@2.*"), 1);
+    assert_eq!(denying("*.copy"), 2);
 }

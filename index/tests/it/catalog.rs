@@ -72,12 +72,49 @@ fn selector(rng: &mut Rng) -> Selector {
     selector
 }
 
-/// A grant of up to three allows and two denials.
-pub fn grant(rng: &mut Rng) -> Grant {
-    let allow = (0..rng.usize(..4)).map(|_| selector(rng)).collect();
-    let deny = (0..rng.usize(..3)).map(|_| selector(rng)).collect();
-    let held = (0..rng.usize(..3)).map(|_| one(rng, &SCOPES).to_owned()).collect();
-    Grant::new(allow, deny, held)
+/// A grant in its parts.
+pub struct Spec {
+    allow: Vec<Selector>,
+    deny: Vec<Selector>,
+    held: BTreeSet<String>,
+}
+
+impl Spec {
+    /// Up to three allows and two denials.
+    pub fn random(rng: &mut Rng) -> Self {
+        let allow = (0..rng.usize(..4)).map(|_| selector(rng)).collect();
+        let deny = (0..rng.usize(..3)).map(|_| selector(rng)).collect();
+        let held = (0..rng.usize(..3)).map(|_| one(rng, &SCOPES).to_owned()).collect();
+        Self { allow, deny, held }
+    }
+
+    pub fn grant(&self) -> Grant {
+        Grant::new(self.allow.clone(), self.deny.clone(), self.held.clone())
+    }
+
+    /// Whether it shows a tool, decided from the words of the specification alone: the plain twin of the bitmaps.
+    pub fn sees(&self, tool: &Tool) -> bool {
+        let picks = |selector: &Selector| {
+            let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = selector;
+            let any = |patterns: &[Pattern], values: &[&str]| {
+                patterns.is_empty() || values.iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
+            };
+            let printed = tool.reference.to_string();
+            let unversioned = printed.split('@').next().unwrap_or_default();
+            let alternatives: Vec<&BTreeSet<String>> = tool.required_scopes.iter().collect();
+            let scopes: Vec<&str> = alternatives.iter().copied().flatten().map(String::as_str).collect();
+            let met =
+                alternatives.is_empty() || alternatives.iter().any(|all| all.iter().all(|s| self.held.contains(s)));
+            any(refs, &[&printed, unversioned])
+                && any(namespaces, &[tool.reference.namespace()])
+                && any(sources, &[tool.reference.source()])
+                && any(tags, &tool.tags.iter().map(String::as_str).collect::<Vec<_>>())
+                && any(required_scopes, &scopes)
+                && (!scopes_held || met)
+                && read_only.is_none_or(|claim| tool.annotations.read_only == Some(claim))
+        };
+        self.allow.iter().any(picks) && !self.deny.iter().any(picks)
+    }
 }
 
 pub fn query(rng: &mut Rng) -> String {
