@@ -3,6 +3,7 @@
 //! Both are polled. A poll costs a few system calls a second, works on every file system, and cannot miss a change for good.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use shortlist_index::Store;
 
@@ -15,6 +16,8 @@ pub(crate) struct GenerationWatch {
     store: Store,
     /// Held only for the length of a look, so that two looks never open the same generation.
     refused: Mutex<Option<Refused>>,
+    /// When the generation that serves was written, as its manifest says on disk.
+    written: Mutex<Option<SystemTime>>,
 }
 
 /// A generation that was not taken, so that it is not verified again each second.
@@ -26,7 +29,7 @@ struct Refused {
 
 impl GenerationWatch {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, refused: Mutex::new(None) }
+        Self { store, refused: Mutex::new(None), written: Mutex::new(None) }
     }
 
     /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies. When
@@ -43,7 +46,10 @@ impl GenerationWatch {
             }
         };
         let serving = engine.number();
-        if serving.is_some() && current == serving {
+        // The same number is another generation when the store was set up anew.
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written_now = current.and_then(|number| self.store.written(number));
+        if serving.is_some() && current == serving && (written_now == *written || written_now.is_none()) {
             *refused = None;
             return;
         }
@@ -58,6 +64,7 @@ impl GenerationWatch {
                 Ok(snapshot) => {
                     engine.swap(snapshot);
                     *refused = None;
+                    *written = written_now;
                     tracing::info!(generation = number, generation.before = serving, "generation is serving");
                 }
                 Err(error) => {
@@ -68,7 +75,10 @@ impl GenerationWatch {
                     );
                 }
             },
-            (_, None) => self.open_first(engine, current, &mut refused),
+            (_, None) => {
+                self.open_first(engine, current, &mut refused);
+                *written = engine.number().and_then(|number| self.store.written(number));
+            }
             // CURRENT is gone; what serves is still whole.
             (None, Some(serving)) => {
                 if remember(&mut refused, None) {

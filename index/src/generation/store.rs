@@ -180,17 +180,19 @@ impl Store {
         build::sync(&self.home).map_err(io("flush", &self.home))
     }
 
-    /// Removes the oldest generations, keeping `keep` besides the current one and the one that it was built on (which, after
-    /// a rollback, is the one that was known to be good). Returns the numbers removed. Readers that have one open keep it.
+    /// Removes the oldest generations, keeping `keep` besides the current one. The one that the current was built on is the
+    /// first to be kept, and always is: after a rollback it is the one that was known to be good. Returns the numbers
+    /// removed. Readers that have one open keep it.
     ///
     /// # Errors
     /// When a folder cannot be removed.
     pub fn remove_older(&self, _: &WriteLock, keep: usize) -> Result<Vec<u64>, StoreError> {
         let current = self.current()?;
-        let parent = current.and_then(|number| self.parent(number));
-        let kept = [current, parent];
-        let mut others: Vec<u64> = self.list()?.into_iter().filter(|&number| !kept.contains(&Some(number))).collect();
-        others.truncate(others.len().saturating_sub(keep));
+        let mut others = self.list()?;
+        let parent = current.and_then(|number| self.parent(number)).filter(|parent| others.contains(parent));
+        others.retain(|&number| Some(number) != current && Some(number) != parent);
+        let keep_others = keep.saturating_sub(usize::from(parent.is_some()));
+        others.truncate(others.len().saturating_sub(keep_others));
         for &number in &others {
             let dir = self.generation(number);
             fs::remove_dir_all(&dir).map_err(io("remove", &dir))?;

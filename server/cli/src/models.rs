@@ -15,13 +15,24 @@ const EMBEDDER: &str = "bge-small-en";
 /// The asset of the default reranker.
 const RERANKER: &str = "reranker-en";
 
-/// The embedding model, and the reranker if it is wanted, one session of each for every core; the embedding model also by
-/// itself, as ingest wants it.
-pub fn load(places: &PlaceArgs, rerank: bool) -> Result<(Models, Arc<dyn Embedder>)> {
+/// How many texts are to be read at a time: each takes a session of 30 MB, and 100 ms to load.
+#[derive(Clone, Copy)]
+pub enum Sessions {
+    /// For a single query.
+    One,
+    /// For many.
+    PerCore,
+}
+
+/// The embedding model, and the reranker if it is wanted; the embedding model also by itself, as ingest wants it.
+pub fn load(places: &PlaceArgs, rerank: bool, sessions: Sessions) -> Result<(Models, Arc<dyn Embedder>)> {
     let assets = places.assets();
     let progress = AssetBar::new();
     let runtime = Runtime::load(&assets.onnxruntime_library(places.onnxruntime.as_deref(), &progress)?)?;
-    let n_sessions = available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let n_sessions = match sessions {
+        Sessions::One => 1,
+        Sessions::PerCore => available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    };
     let open = |chosen: &Option<PathBuf>, default: &str| -> Result<ModelFolder> {
         let folder = match chosen {
             Some(folder) => folder.clone(),

@@ -31,7 +31,7 @@ impl PlaceArgs {
         self.home.clone().unwrap_or_else(|| in_checkout_or_user("home", "XDG_DATA_HOME", ".local/share"))
     }
 
-    /// The demo's own folder of generations: a demo must not take the place of an operator's catalog.
+    /// The demo's folder of generations, its own unless one is named.
     pub fn demo_home(&self) -> PathBuf {
         self.home.clone().unwrap_or_else(|| in_checkout_or_user("demo", "XDG_DATA_HOME", ".local/share"))
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
@@ -11,6 +12,9 @@ use super::Policy;
 use super::file::{self, PolicyError};
 use crate::limits::{GRANTS_KEPT, KEPT_IDLE};
 use crate::principal::Principal;
+
+/// How long a changed file must stay the same to be taken.
+const SETTLE_TIME: Duration = Duration::from_millis(30);
 
 /// A principal's grant under one policy.
 #[derive(Debug)]
@@ -69,14 +73,19 @@ impl Policies {
     }
 
     /// Looks at the file, and puts a good changed one into force. Blocks on the disk; a change is known by its content.
+    ///
+    /// A broken file leaves the policy before it in force; a file that is gone takes it away, and nothing is visible. A
+    /// file that still changes while it is looked at is left for the next look: half of a policy may well parse, and
+    /// allow more than the whole. Whoever replaces a policy by renaming a finished file needs no such luck.
     pub(crate) fn reload(&self) {
         let mut last_seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
         let text = file::read(&self.path);
-        let seen = match &text {
-            Ok(text) => Seen::Text(file::digest(text)),
-            Err(error) => Seen::Unreadable(error.to_string()),
-        };
+        let seen = Seen::of(&text);
         if last_seen.as_ref() == Some(&seen) {
+            return;
+        }
+        std::thread::sleep(SETTLE_TIME);
+        if Seen::of(&file::read(&self.path)) != seen {
             return;
         }
         *last_seen = Some(seen);
@@ -93,16 +102,36 @@ impl Policies {
                     policy.n_rules = policy.n_rules(),
                     "policy is in force"
                 );
-                let version = before.version + 1;
                 drop(before);
-                self.current.store(Arc::new(InForce { policy, version, loaded: true }));
+                self.put_into_force(policy, true);
             }
             Err(error) => {
-                let loaded = self.is_loaded();
-                let effect =
-                    if loaded { "the policy before it stays in force" } else { "nothing is visible to anybody" };
+                let is_gone = !self.path.exists();
+                if is_gone && self.is_loaded() {
+                    self.put_into_force(Policy::nothing(), false);
+                }
+                let effect = match self.is_loaded() {
+                    true => "the policy before it stays in force",
+                    false => "nothing is visible to anybody",
+                };
                 tracing::error!(error = %error, "policy refused: {effect}");
             }
+        }
+    }
+
+    fn put_into_force(&self, policy: Policy, loaded: bool) {
+        let version = self.current.load().version + 1;
+        self.current.store(Arc::new(InForce { policy, version, loaded }));
+        // The grants of the policy before are of no more use.
+        self.grants.invalidate_all();
+    }
+}
+
+impl Seen {
+    fn of(text: &Result<String, PolicyError>) -> Self {
+        match text {
+            Ok(text) => Self::Text(file::digest(text)),
+            Err(error) => Self::Unreadable(error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@ use shortlist_benches::{BadTools, Dataset, graph, table, trec};
 use shortlist_index::{Mode, Models};
 
 use crate::args::{BenchArgs, BenchWhat, GraphArgs, RelevanceArgs};
+use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::{models, print, progress};
 
@@ -19,7 +20,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
 
 fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
     let snapshot = super::open(places)?;
-    let report = graph::measure(&snapshot, &models::load(places, false)?.0, args.queries)?;
+    let report = graph::measure(&snapshot, &models::load(places, false, Sessions::One)?.0, args.queries)?;
     if args.json {
         return print::json(&report);
     }
@@ -43,7 +44,7 @@ fn relevance(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
     let rerank = args.rerank == "on";
     let settings: Vec<Setting> = modes.into_iter().map(|mode| Setting { mode, rerank }).collect();
     let needs_model = rerank || settings.iter().any(|setting| setting.mode != Mode::Lexical);
-    let models = if needs_model { models::load(places, rerank)?.0 } else { Models::default() };
+    let models = if needs_model { models::load(places, rerank, Sessions::PerCore)?.0 } else { Models::default() };
 
     let embedding = progress::counter("embedding", dataset.tools.len() as u64);
     let asking = progress::counter("asking", (dataset.queries.len() * settings.len()) as u64);

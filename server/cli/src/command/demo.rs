@@ -14,12 +14,15 @@ use shortlist_server::{HeaderIdentity, Policy, Principal, Secret};
 
 use super::{serve, sync};
 use crate::args::DemoArgs;
+use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::AssetBar;
 use crate::{models, print};
 
 /// Who may see what in the demo.
 const POLICY: &str = include_str!("demo-policy.toml");
+/// The demo's source.
+const SOURCE: &str = "google";
 /// What both users ask.
 const QUERIES: [&str; 3] = ["list the files in a folder", "send an email", "delete a virtual machine"];
 /// Hits shown of each search.
@@ -44,11 +47,12 @@ fn bob() -> Principal {
 /// Fetches, indexes, searches as two users, and serves.
 pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
     let home = places.demo_home();
+    check_home(&home)?;
     let documents = places.assets().ensure(DISCOVERY_ASSET, &AssetBar::new())?;
     let apis: Vec<String> =
         if args.all { Vec::new() } else { WELL_KNOWN_APIS.iter().map(|&api| api.to_owned()).collect() };
-    let sources: [Box<dyn Source>; 1] = [Box::new(GoogleDiscovery::new("google", documents, &apis))];
-    let (models, embedder) = models::load(places, false)?;
+    let sources: [Box<dyn Source>; 1] = [Box::new(GoogleDiscovery::new(SOURCE, documents, &apis))];
+    let (models, embedder) = models::load(places, false, Sessions::PerCore)?;
     let report = sync::sync_into(&home, embedder.as_ref(), &sources, 1)?;
     sync::summary(&report)?;
 
@@ -80,6 +84,18 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
     serve::serve(args.listen, home, policy_file, identity, models)
 }
 
+/// Refuses a home that holds somebody's catalog: a sync of the demo's source alone would take it away.
+fn check_home(home: &Path) -> Result<()> {
+    let Ok(opened) = Store::new(home).open_current() else { return Ok(()) };
+    let others: Vec<&String> = opened.snapshot.manifest().sources.keys().filter(|&name| name != SOURCE).collect();
+    ensure!(
+        others.is_empty(),
+        "{} holds the catalog of {others:?}, which the demo would replace; name another folder with --home",
+        home.display()
+    );
+    Ok(())
+}
+
 /// The same searches as Alice and as Bob.
 fn show_searches(snapshot: &Snapshot, models: &Models, policy: &Policy) -> Result<()> {
     for principal in [alice(), bob()] {
@@ -99,7 +115,7 @@ fn show_searches(snapshot: &Snapshot, models: &Models, policy: &Policy) -> Resul
             let answer = search(snapshot, models, &allowed, &request)?;
             print::line(format!("\n  {}: {query}", principal.user))?;
             for hit in &answer.hits {
-                print::line(format!("    {:<48} {}", hit.tool.reference.to_string(), hit.tool.summary()))?;
+                print::line(format!("    {:<64} {}", hit.tool.reference.to_string(), hit.tool.summary()))?;
             }
         }
     }
@@ -109,26 +125,31 @@ fn show_searches(snapshot: &Snapshot, models: &Models, policy: &Policy) -> Resul
 /// A hidden tool and a missing one, asked for by name.
 fn show_hidden(snapshot: &Snapshot, policy: &Policy) -> Result<()> {
     let (alices, bobs) = (snapshot.allow(&policy.grant(&alice())), snapshot.allow(&policy.grant(&bob())));
-    let request = SearchRequest { limit: 1, ..SearchRequest::new("delete instance") };
+    let request = SearchRequest { limit: 50, ..SearchRequest::new("delete instance") };
     let seen = search(snapshot, &Models::default(), &bobs, &request)?;
-    let hidden = seen.hits.first().context("bob sees no tool; is the demo's policy still what it was?")?;
-    let hidden = hidden.tool.reference.clone();
+    let mut refs = seen.hits.into_iter().map(|hit| hit.tool.reference);
+    let Some(hidden) = refs.find(|reference| snapshot.get(&alices, reference).is_none()) else {
+        return Ok(print::line("\nThe policy hides nothing of Bob's from Alice any more.")?);
+    };
     let missing = ToolRef::new(hidden.source(), hidden.namespace(), "no.such.tool", None)?;
     let answers = [&hidden, &missing].map(|reference| snapshot.get(&alices, reference));
     print::line("\nAlice asks for two tools by their refs, one hidden from her and one that does not exist:")?;
     for (reference, answer) in [&hidden, &missing].into_iter().zip(&answers) {
-        let answer = if answer.is_some() { "found" } else { "not found" };
-        print::line(format!("    {:<48} {answer}", reference.to_string()))?;
+        let answer = answer.as_ref().map_or("not found", |_| "found");
+        print::line(format!("    {:<64} {answer}", reference.to_string()))?;
     }
-    ensure!(answers.iter().all(Option::is_none), "a tool outside Alice's grant was shown to her");
+    ensure!(answers[0] == answers[1], "a tool that is hidden from Alice was answered otherwise than a missing one");
     Ok(())
 }
 
 /// The demo's shared secret, made once.
 fn secret(home: &Path) -> Result<String> {
     let path = home.join("secret");
-    if let Ok(secret) = fs::read_to_string(&path) {
-        return Ok(secret);
+    match fs::read_to_string(&path) {
+        Ok(secret) if Secret::new(&secret).is_ok() => return Ok(secret),
+        // One that is cut short is no secret.
+        Ok(_) => fs::remove_file(&path).with_context(|| format!("cannot replace {}", path.display()))?,
+        Err(_) => {}
     }
     let secret = new_secret().context("the system gives no random numbers")?;
     write_private(&path, &secret).with_context(|| format!("cannot write {}", path.display()))?;

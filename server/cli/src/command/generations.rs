@@ -21,7 +21,11 @@ pub fn run(places: &PlaceArgs, args: &GenerationsArgs) -> Result<()> {
 
 /// Opening a generation verifies it, so the list tells of damage too.
 fn show(store: &Store, numbers: Vec<u64>, as_json: bool) -> Result<()> {
-    let current = store.current()?;
+    // A damaged CURRENT is what this list helps to mend.
+    let current = store.current().unwrap_or_else(|error| {
+        eprintln!("warning: {error}");
+        None
+    });
     let mut rows = Vec::new();
     for &number in numbers.iter().rev() {
         let row = match store.open(number) {
@@ -86,15 +90,17 @@ fn verify(store: &Store, numbers: Vec<u64>, as_json: bool) -> Result<()> {
 
 fn roll_back(store: &Store, number: Option<u64>) -> Result<()> {
     let lock = store.lock()?;
-    let current = store.current()?;
     let number = match number {
         Some(number) => {
             store.open(number).with_context(|| format!("generation {number} cannot serve"))?;
             number
         }
         None => {
+            let current = store.current()?;
+            // The one that the current was built on; where that does not verify, the next older one that does.
+            let parent = current.and_then(|number| store.parent(number));
             let older = store.list()?.into_iter().rev().filter(|&number| Some(number) < current);
-            let good = older.into_iter().find(|&number| store.open(number).is_ok());
+            let good = parent.into_iter().chain(older).find(|&number| store.open(number).is_ok());
             good.context("there is no older generation that verifies")?
         }
     };

@@ -4,6 +4,7 @@ use anyhow::Result;
 use shortlist_index::{Filter, Mode, Models, SearchRequest, search};
 
 use crate::args::SearchArgs;
+use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::{models, print};
 
@@ -11,7 +12,7 @@ use crate::{models, print};
 pub fn run(places: &PlaceArgs, args: &SearchArgs) -> Result<()> {
     let snapshot = super::open(places)?;
     let needs_no_model = args.mode == Mode::Lexical && !args.rerank;
-    let models = if needs_no_model { Models::default() } else { models::load(places, args.rerank)?.0 };
+    let models = if needs_no_model { Models::default() } else { models::load(places, args.rerank, Sessions::One)?.0 };
     let allowed = snapshot.allow(&args.viewer.grant()?);
     let request = SearchRequest {
         limit: args.limit,

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
 use crate::models;
+use crate::models::Sessions;
 use crate::places::PlaceArgs;
 
 /// Serves until it is told to stop.
@@ -21,7 +22,7 @@ pub fn run(places: &PlaceArgs, args: &ServeArgs) -> Result<()> {
         .with_context(|| format!("cannot read the secret from {}", args.secret_file.display()))?;
     let identity = HeaderIdentity { peers: args.peer.clone(), secret: Secret::new(&secret)? };
     let policy = args.policy.clone().unwrap_or_else(|| home.join("policy.toml"));
-    serve(args.listen, home, policy, identity, models::load(places, args.rerank)?.0)
+    serve(args.listen, home, policy, identity, models::load(places, args.rerank, Sessions::PerCore)?.0)
 }
 
 /// Serves the store in `home`.

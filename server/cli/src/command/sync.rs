@@ -10,6 +10,7 @@ use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Outcome, SyncOptions, SyncReport, sync};
 
 use crate::args::SyncArgs;
+use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::{AssetBar, SyncBar};
 use crate::{models, print};
@@ -17,14 +18,11 @@ use crate::{models, print};
 /// Reads every source and publishes what is new.
 pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
     let sources = if args.jsonl.is_empty() { configured(places, &args.config)? } else { named(&args.jsonl)? };
-    let (_, embedder) = models::load(places, false)?;
+    let (_, embedder) = models::load(places, false, Sessions::PerCore)?;
     let report = sync_into(&places.home(), embedder.as_ref(), &sources, args.keep)?;
-    if args.json {
-        print::json(&report)?;
-    } else {
-        summary(&report)?;
-    }
-    if report.has_failures() { bail!("not every source could be read; its last good tools are kept") } else { Ok(()) }
+    let printed = if args.json { print::json(&report) } else { summary(&report) };
+    // Said even when nobody reads the report.
+    if report.has_failures() { bail!("not every source could be read; its last good tools are kept") } else { printed }
 }
 
 /// One pass into the store in `home`, with progress.
@@ -76,6 +74,9 @@ pub fn summary(report: &SyncReport) -> Result<()> {
         for rejection in source.rejections.iter().take(3) {
             print::line(format!("    rejected {}: {}", rejection.record, rejection.reason))?;
         }
+    }
+    for (name, n_tools) in &report.removed_sources {
+        eprintln!("warning: {name} is no longer a source, and its {n_tools} tools are gone with it");
     }
     for warning in &report.warnings {
         eprintln!("warning: {warning}");

@@ -21,6 +21,15 @@ fn the_demo_shows_two_users_different_tools_and_its_second_run_embeds_nothing() 
     assert!(hits("bob", "delete a virtual machine").iter().any(|hit| hit.starts_with("google://compute.")));
     let not_found = first.lines().filter(|line| line.ends_with(" not found")).count();
     assert_eq!(not_found, 2, "hidden and missing: {first}");
+    // Nobody sees what the demo's policy denies to everybody, whatever their scopes.
+    let policy = program.home().join("policy.toml");
+    let as_root = ["--as", "root", "--scope", "https://www.googleapis.com/auth/cloud-platform", "--policy"];
+    let see = |reference: &str| {
+        let arguments = [&["details", reference][..], &as_root, &[policy.to_str().expect("UTF-8")]].concat();
+        program.run(&arguments).status.success()
+    };
+    assert!(see("google://cloudresourcemanager.projects.get"));
+    assert!(!see("google://cloudresourcemanager.projects.delete"));
 
     let second = program.succeed(&["demo", "--no-serve"]);
     assert!(second.contains("unchanged: generation 1: 5012 tools, 0 texts embedded"), "{second}");
@@ -29,7 +38,6 @@ fn the_demo_shows_two_users_different_tools_and_its_second_run_embeds_nothing() 
     let answer = program.json(&["search", "list files", "--json", "--explain", "-n", "5"]);
     assert_eq!(answer["hits"].as_array().map(Vec::len), Some(5));
     assert!(answer["hits"][0]["explanation"]["dense"]["rank"].is_u64(), "{answer}");
-    let policy = program.home().join("policy.toml");
     let policy = policy.to_str().expect("UTF-8");
     let details = ["details", "google://compute.instances.delete", "--json"];
     assert_eq!(program.json(&details)["ref"], "google://compute.instances.delete@1.0.0");

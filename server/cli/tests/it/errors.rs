@@ -45,6 +45,11 @@ fn generations_are_listed_verified_and_rolled_back() {
     let verdict = program.fail(&["generations", "verify"]);
     assert!(verdict.contains("1 of 2 generations do not verify"), "{verdict}");
     assert!(program.fail(&["generations", "roll-back", "2"]).contains("is damaged"));
+    std::fs::write(program.home().join("CURRENT"), "?").expect("it is written");
+    assert_eq!(program.json(&["generations", "--json"]).as_array().map(Vec::len), Some(2));
+    program.succeed(&["generations", "roll-back", "1"]);
+    assert_eq!(program.json(&["generations", "--json"])[1]["current"], true);
+    assert!(program.fail(&["demo", "--no-serve"]).contains("the demo would replace"));
 }
 
 #[test]

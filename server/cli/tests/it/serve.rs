@@ -96,7 +96,8 @@ fn two_users_see_their_own_tools_and_changes_are_taken_over_without_a_restart() 
         let url = format!("{}/v1/tools/{}", server.base, reference.replace('/', "%2F"));
         let request = server.client.get(url).header("x-shortlist-user", "alice").header("x-shortlist-secret", SECRET);
         let response = request.header("x-request-id", "same").send().expect("an answer");
-        let headers: Vec<String> = response.headers().iter().map(|(name, _)| name.to_string()).collect();
+        let headers = response.headers().iter().filter(|(name, _)| *name != "date");
+        let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
         (response.status().as_u16(), headers, response.text().expect("a body"))
     };
     let hidden = details("test://jira.create_issue");
