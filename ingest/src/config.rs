@@ -37,6 +37,7 @@ use crate::source::Source;
 use crate::source::automation_hub::{AutomationHub, AutomationHubConfig, Token};
 use crate::source::google_discovery::GoogleDiscovery;
 use crate::source::jsonl::Jsonl;
+use crate::source::unopened::Unopened;
 
 /// The largest configuration file, in bytes: one of a thousand sources is smaller.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -190,8 +191,12 @@ impl Config {
     /// Makes the sources. A `google_discovery` source without a folder gets the pinned documents, fetched when they are
     /// not there; `variable` looks up an environment variable, for tokens.
     ///
+    /// A source that cannot be opened, for its token or asset is missing or it refuses its configuration, does not stop
+    /// the others: it is among the sources, and each of its passes fails with the reason
+    /// ([`SourceError::NotOpened`]).
+    ///
     /// # Errors
-    /// [`ConfigError`] when a token, a file or an asset is missing, or when a source refuses its configuration.
+    /// None that concerns one source alone; at present there is no other.
     pub fn open(
         &self,
         assets: &Assets,
@@ -213,7 +218,11 @@ impl Config {
                 }
             })
         };
-        self.sources.iter().map(open).collect()
+        let or_why_not = |source: &SourceConfig| -> Box<dyn Source> {
+            open(source)
+                .unwrap_or_else(|error| Box::new(Unopened::new(source.name(), source.source_type(), error.to_string())))
+        };
+        Ok(self.sources.iter().map(or_why_not).collect())
     }
 
     /// The token of a hub, `None` where it is configured with none.
@@ -249,6 +258,15 @@ impl SourceConfig {
             Self::GoogleDiscovery(config) => &config.name,
             Self::Jsonl(config) => &config.name,
             Self::AutomationHub(config) => &config.name,
+        }
+    }
+
+    /// The kind, as it stands in the file and as the opened source says it.
+    fn source_type(&self) -> &'static str {
+        match self {
+            Self::GoogleDiscovery(_) => "google_discovery",
+            Self::Jsonl(_) => "jsonl",
+            Self::AutomationHub(_) => "automation_hub",
         }
     }
 
@@ -312,8 +330,53 @@ mod tests {
         let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
         let sources = config.open(&assets, &crate::assets::Silent, &variable).expect("sources");
         assert_eq!(sources.len(), 3);
-        let error = config.open(&assets, &crate::assets::Silent, &|_| None).err().expect("no token").to_string();
-        assert!(error.contains("\"hub\"") && error.contains("HUB_TOKEN"), "{error}");
+        let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
+        assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_opened_fails_alone_and_says_why() {
+        let config = parse(
+            r#"
+            [[source]]
+            name = "no-token"
+            type = "automation_hub"
+            base_url = "https://hub.example"
+            token_env = "HUB_TOKEN"
+            [[source]]
+            name = "no-file"
+            type = "automation_hub"
+            base_url = "https://hub.example"
+            token_file = "absent/token"
+            [[source]]
+            name = "refused"
+            type = "automation_hub"
+            base_url = "https://hub.example"
+            page_limit = 0
+            [[source]]
+            name = "no-asset"
+            type = "google_discovery"
+            [[source]]
+            name = "tools"
+            type = "jsonl"
+            path = "tools.jsonl"
+            "#,
+        )
+        .expect("a configuration");
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let assets = Assets::locate(root.path()).with_python("no-such-python");
+        let sources = config.open(&assets, &crate::assets::Silent, &|_| None).expect("sources");
+        let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+        assert_eq!(names, ["no-token", "no-file", "refused", "no-asset", "tools"]);
+        for (source, part) in sources.iter().zip(["HUB_TOKEN", "absent/token", "page_limit", "no-such-python"]) {
+            for _ in 0..2 {
+                let error = source.fetch(None, &mut |_| ()).expect_err("it is not open");
+                assert!(matches!(error, SourceError::NotOpened { .. }), "{error}");
+                assert!(error.to_string().contains(part) && error.to_string().contains(source.name()), "{error}");
+            }
+        }
+        let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
+        assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use shortlist_index::{Embedding, ModelFingerprint};
 use thiserror::Error;
 
-use self::part::{Part, PartFile};
+use self::part::{Part, PartFile, Unusable};
 
 /// Texts in one part while a sync runs: what a killed sync loses at most.
 pub const PART_ROWS: usize = 2_048;
@@ -79,8 +79,8 @@ pub struct EmbeddingCache {
 impl EmbeddingCache {
     /// Opens the vectors of a model under `folder`, making nothing. Costs a read and a checksum of every part.
     ///
-    /// Parts that are damaged, of another dimension or not finished are removed and named by
-    /// [`EmbeddingCache::warnings`].
+    /// Parts that are damaged, of another dimension or not finished are removed; one that cannot be read at the moment is
+    /// skipped and left. [`EmbeddingCache::warnings`] names them.
     pub fn open(folder: &Path, model: &ModelFingerprint, dimension: usize) -> Self {
         let mut cache = Self {
             folder: folder.join(folder_name(model)),
@@ -98,7 +98,11 @@ impl EmbeddingCache {
                     "the embedding cache at {} holds more than {ROWS_MAX} texts; the rest is not used",
                     cache.folder.display()
                 )),
-                Err(reason) => cache.discard(&file.path, &reason),
+                Err(Unusable::Damaged(reason)) => cache.discard(&file.path, &reason),
+                Err(Unusable::Unread(reason)) => cache.warnings.push(format!(
+                    "the embedding cache's part {} cannot be read ({reason}); it was left where it is, and its texts are embedded again",
+                    file.path.display()
+                )),
             }
         }
         cache

@@ -35,6 +35,14 @@ pub enum SourceError {
         /// What the limit counts, such as `bytes`.
         unit: &'static str,
     },
+    /// The source could not be opened as it is configured, so there was nothing to read from.
+    #[error("source {name:?} cannot be opened: {reason}")]
+    NotOpened {
+        /// The operator's name of the source.
+        name: String,
+        /// Why, as opening it said.
+        reason: String,
+    },
     /// Nothing that looks like a catalog was found.
     #[error("source {name:?}: {detail}")]
     NoCatalog {

@@ -8,6 +8,7 @@
 //! Processes that want the same asset at the same time take turns at a lock file; the later ones find the work done.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 mod error;
@@ -24,6 +25,10 @@ pub use progress::{AssetEvent, Progress, Silent};
 
 /// Where locks and unfinished work live inside the root.
 const WORK: &str = ".work";
+/// The file that describes a model, made from the pins.
+const MODEL_TOML: &str = "model.toml";
+/// As much of it is read; a real one has less than one kilobyte.
+const MODEL_TOML_BYTES_MAX: u64 = 64 * 1024;
 
 /// The folder of assets.
 #[derive(Clone, Debug)]
@@ -86,7 +91,8 @@ impl Assets {
         &self.root
     }
 
-    /// The folder of an asset, which is fetched when it is not there. Costs one look at each file's size when it is.
+    /// The folder of an asset, which is fetched when it is not there. Costs one look at each file's size, and
+    /// a read of `model.toml`, when it is.
     ///
     /// # Errors
     /// [`AssetError`]; nothing was installed then.
@@ -94,12 +100,12 @@ impl Assets {
         let asset = self.pins.asset(name)?;
         let wheels = self.wheels(asset)?;
         let folder = self.root.join(asset.folder_name(&wheels));
-        if is_whole(&folder, &wheels) {
+        if is_whole(&folder, asset, &wheels) {
             return Ok(folder);
         }
         let _lock = self.lock(name, progress)?;
         // Whoever had the lock before may have done the work.
-        if is_whole(&folder, &wheels) {
+        if is_whole(&folder, asset, &wheels) {
             return Ok(folder);
         }
         self.fetch(asset, &wheels, &folder, progress)?;
@@ -136,12 +142,12 @@ impl Assets {
             download_bytes: wheels.iter().map(|wheel| wheel.bytes).sum(),
             installed_bytes: wheels.iter().map(|wheel| unpacked(wheel)).sum(),
             supported: !wheels.is_empty(),
-            folder: (!wheels.is_empty() && is_whole(&folder, &wheels)).then_some(folder),
+            folder: (!wheels.is_empty() && is_whole(&folder, asset, &wheels)).then_some(folder),
         }
     }
 
-    /// Reads an installed asset again and compares every file that has a hash of its own with it. The files of a tree have
-    /// none, and are counted and measured.
+    /// Reads an installed asset again and compares every file that has a hash of its own with it, and `model.toml` with the pins.
+    /// The files of a tree have no hash, and are counted and measured.
     ///
     /// # Errors
     /// [`AssetError::Mismatch`] for the first file that differs; [`AssetError::Io`] when one cannot be read, or when the
@@ -160,6 +166,14 @@ impl Assets {
                     got: format!("SHA-256 {got}"),
                 });
             }
+        }
+        let path = folder.join(MODEL_TOML);
+        if !has_model_toml(&folder, asset).map_err(|error| AssetError::io("read", &path, error))? {
+            return Err(AssetError::Mismatch {
+                what: path.display().to_string(),
+                expected: "the model's description from the pins".to_owned(),
+                got: "another".to_owned(),
+            });
         }
         for tree in wheels.iter().filter_map(|wheel| wheel.tree.as_ref()) {
             let path = folder.join(&tree.to);
@@ -256,7 +270,7 @@ impl Assets {
             remove(&place)?;
         }
         if let Some(model) = asset.model_toml() {
-            let path = files.join("model.toml");
+            let path = files.join(MODEL_TOML);
             fs::write(&path, model)
                 .and_then(|()| sync(&path))
                 .map_err(|error| AssetError::io("write", &path, error))?;
@@ -276,15 +290,26 @@ impl Assets {
     }
 }
 
-/// Whether the folder holds every pinned file in its size. The content was checked before the folder got its name.
-fn is_whole(folder: &Path, wheels: &[&Wheel]) -> bool {
+/// Whether the folder holds every pinned file in its size, and the model's description. The files' content was checked
+/// before the folder got its name; the description is small and meant to be looked at, so it is read.
+fn is_whole(folder: &Path, asset: &Asset, wheels: &[&Wheel]) -> bool {
     let has_size = |pin: &PinnedFile| fs::metadata(folder.join(&pin.to)).is_ok_and(|found| found.len() == pin.bytes);
-    wheels.iter().all(|wheel| {
-        let tree = wheel.tree.as_ref().is_none_or(|tree| {
-            measure(&folder.join(&tree.to), tree).is_ok_and(|found| found == (tree.n_files, tree.bytes))
-        });
-        tree && wheel.files.iter().all(has_size)
-    })
+    let has_model = has_model_toml(folder, asset).unwrap_or(false);
+    has_model
+        && wheels.iter().all(|wheel| {
+            let tree = wheel.tree.as_ref().is_none_or(|tree| {
+                measure(&folder.join(&tree.to), tree).is_ok_and(|found| found == (tree.n_files, tree.bytes))
+            });
+            tree && wheel.files.iter().all(has_size)
+        })
+}
+
+/// Whether `model.toml` says what the pins say, where the asset is a model. Its comments do not count.
+fn has_model_toml(folder: &Path, asset: &Asset) -> std::io::Result<bool> {
+    let Some(model) = &asset.model else { return Ok(true) };
+    let mut text = Vec::new();
+    File::open(folder.join(MODEL_TOML))?.take(MODEL_TOML_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(toml::from_slice::<toml::Table>(&text).is_ok_and(|found| found == *model))
 }
 
 /// How many files of a tree there are, and their size together.

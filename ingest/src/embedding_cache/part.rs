@@ -1,7 +1,7 @@
 //! One part of the cache: `NNNNNN-<checksum>.arrow`, two columns, the text's hash and its vector.
 
 use std::fs::{self, File};
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +40,14 @@ pub(super) struct Part {
     n_rows: usize,
 }
 
+/// Why a part is not used.
+pub(super) enum Unusable {
+    /// Its bytes are not those of a part of this cache, and will never be.
+    Damaged(String),
+    /// Its bytes could not be had now; they may be good.
+    Unread(String),
+}
+
 impl PartFile {
     /// The number and checksum in a file's name; `None` for other files.
     pub(super) fn of(path: &Path) -> Option<Self> {
@@ -48,13 +56,19 @@ impl PartFile {
         Some(Self { number: number.parse().ok()?, path: path.to_owned(), checksum: checksum.to_owned() })
     }
 
-    /// Reads the file; says in words what is wrong with it. Arrow sees its bytes only when they are those we wrote.
-    pub(super) fn read(&self, dimension: usize) -> Result<Part, String> {
-        let n_bytes = fs::metadata(&self.path).map_err(|error| error.to_string())?.len();
+    /// Reads the file; says in words what is wrong with it.
+    pub(super) fn read(&self, dimension: usize) -> Result<Part, Unusable> {
+        let unread = |error: io::Error| Unusable::Unread(error.to_string());
+        let n_bytes = fs::metadata(&self.path).map_err(unread)?.len();
         if n_bytes > PART_BYTES_MAX {
-            return Err(format!("it has {n_bytes} bytes, more than {PART_BYTES_MAX}"));
+            return Err(Unusable::Unread(format!("it has {n_bytes} bytes, more than {PART_BYTES_MAX}")));
         }
-        let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
+        let bytes = fs::read(&self.path).map_err(unread)?;
+        self.parse(bytes, dimension).map_err(Unusable::Damaged)
+    }
+
+    /// Arrow sees the bytes only when they are those we wrote.
+    fn parse(&self, bytes: Vec<u8>, dimension: usize) -> Result<Part, String> {
         let found = checksum(&bytes);
         if found != self.checksum {
             return Err(format!("its checksum is {found}, expected {}", self.checksum));

@@ -137,3 +137,28 @@ fn a_vector_of_another_length_is_refused_and_changes_nothing() {
     assert!(matches!(cache.append(&[short]), Err(CacheError::Arrow { .. })));
     assert!(cache.is_empty());
 }
+
+#[test]
+fn a_part_that_cannot_be_read_now_is_left_for_later() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut cache = open(folder.path());
+    cache.append(&rows(0..10)).expect("a part");
+    cache.append(&rows(10..20)).expect("a part");
+    // A link to a place that is away for a while, such as a mount.
+    let part = files(folder.path()).remove(0);
+    let away = folder.path().join("away");
+    let back = folder.path().join("back");
+    fs::rename(&part, &away).expect("moved");
+    std::os::unix::fs::symlink(&back, &part).expect("a link");
+
+    let mut cache = open(folder.path());
+    assert_eq!(cache.len(), 10);
+    assert!(cache.warnings().iter().any(|warning| warning.contains("left where it is")), "{:?}", cache.warnings());
+    assert!(part.is_symlink(), "the part was removed");
+    cache.append(&rows(20..30)).expect("a part");
+
+    fs::rename(&away, &back).expect("moved");
+    let cache = open(folder.path());
+    assert!(cache.warnings().is_empty(), "{:?}", cache.warnings());
+    assert_holds(&cache, 0..30);
+}

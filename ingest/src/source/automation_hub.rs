@@ -40,12 +40,15 @@ pub const PAGE_LIMIT_MAX: usize = 1_000;
 const PAGES_MAX: usize = 10_000;
 /// The most actions of one catalog, ten times what an index is built for.
 const ACTIONS_MAX: usize = 2_000_000;
+/// The most bytes of one catalog, all pages together: they are held as tools until its end, and 200,000 actions of ten
+/// kilobytes fit. Pages of the largest size would otherwise fill any memory long before there are too many.
+const CATALOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// How often a catalog that changes while it is read is read from its start.
 const READS_MAX: usize = 3;
 /// The longest timeout of one request, in seconds.
 const TIMEOUT_S_MAX: u64 = 600;
 /// Raised when the same pages would become other tools, so that a remembered state does not hide the change.
-const MAPPING: &str = "1";
+const MAPPING: &str = "2";
 /// The keys of the state.
 const STATE_CONFIGURATION: &str = "configuration";
 const STATE_PAGES: &str = "pages";
@@ -55,6 +58,8 @@ pub struct AutomationHub {
     config: AutomationHubConfig,
     actions: Url,
     client: Client,
+    /// [`CATALOG_BYTES_MAX`], but for a test that would not wait for so many.
+    bytes_max: u64,
 }
 
 /// One page as it was read: its cursor (`None` for the first), its ETag where it had one, and its body's SHA-256.
@@ -64,6 +69,8 @@ type Stamp = (Option<String>, Option<String>, String);
 struct Reading {
     records: Vec<Record>,
     stamps: Vec<Stamp>,
+    /// Of the pages' bodies.
+    n_bytes: u64,
 }
 
 impl AutomationHub {
@@ -98,7 +105,7 @@ impl AutomationHub {
         }
         let timeout = Duration::from_secs(config.timeout_s);
         let client = Client::new(&config.name, &actions, timeout, token.as_ref(), pause)?;
-        Ok(Self { config, actions, client })
+        Ok(Self { config, actions, client, bytes_max: CATALOG_BYTES_MAX })
     }
 
     /// The address of a page.
@@ -155,7 +162,7 @@ impl AutomationHub {
 
     /// Reads every page. `None` when a cursor expired or the catalog's ETag changed on the way: start again.
     fn read(&self) -> Result<Option<Reading>, SourceError> {
-        let mut reading = Reading { records: Vec::new(), stamps: Vec::new() };
+        let mut reading = Reading { records: Vec::new(), stamps: Vec::new(), n_bytes: 0 };
         let mut seen = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -175,6 +182,8 @@ impl AutomationHub {
             if self.config.etag_covers == EtagCovers::Catalog && first_etag.is_some_and(|first| *first != etag) {
                 return Ok(None);
             }
+            reading.n_bytes = reading.n_bytes.saturating_add(body.len() as u64);
+            self.check_size(&reading)?;
             let page = Page::parse(&body, &self.config, &url)?;
             self.take(page.actions, &mut reading);
             reading.stamps.push((cursor, etag, hash(&body)));
@@ -206,15 +215,16 @@ impl AutomationHub {
     }
 
     fn check_size(&self, reading: &Reading) -> Result<(), SourceError> {
-        let too_large = |max: usize, unit: &'static str| SourceError::TooLarge {
+        let too_large = |max: u64, unit: &'static str| SourceError::TooLarge {
             name: self.config.name.clone(),
             what: format!("the catalog at {}", printable(&self.actions)),
-            max: max as u64,
+            max,
             unit,
         };
         match (reading.stamps.len(), reading.records.len()) {
-            (n_pages, _) if n_pages >= PAGES_MAX => Err(too_large(PAGES_MAX, "pages")),
-            (_, n_actions) if n_actions > ACTIONS_MAX => Err(too_large(ACTIONS_MAX, "actions")),
+            (n_pages, _) if n_pages >= PAGES_MAX => Err(too_large(PAGES_MAX as u64, "pages")),
+            (_, n_actions) if n_actions > ACTIONS_MAX => Err(too_large(ACTIONS_MAX as u64, "actions")),
+            _ if reading.n_bytes > self.bytes_max => Err(too_large(self.bytes_max, "bytes")),
             _ => Ok(()),
         }
     }
@@ -300,6 +310,23 @@ mod tests {
         check("ftp://hub.example", Err("https://"));
         check("https://hub.example/?token=x", Err("query"));
         check("hub.example", Err("address"));
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn pages_that_together_are_too_large_end_the_pass() {
+        let actions: Vec<_> = (0..6).map(|i| serde_json::json!({"id": format!("a:b{i}@1.0.0")})).collect();
+        let server = crate::testing::HubServer::start(actions).expect("a loopback port");
+        let config = AutomationHubConfig { page_limit: 1, ..AutomationHubConfig::new("hub", &server.base_url()) };
+        let mut hub = AutomationHub::new(config, None).expect("a hub");
+        let n_bytes = hub.read().expect("a pass").expect("a whole one").n_bytes;
+        hub.bytes_max = n_bytes;
+        assert!(hub.fetch(None, &mut |_| ()).is_ok());
+        hub.bytes_max = n_bytes - 1;
+        let mut n_records = 0;
+        let error = hub.fetch(None, &mut |_| n_records += 1).expect_err("one byte too many");
+        assert!(matches!(error, SourceError::TooLarge { max, unit: "bytes", .. } if max == n_bytes - 1), "{error}");
+        assert_eq!(n_records, 0);
     }
 
     #[test]

@@ -39,8 +39,8 @@ use selection::Selection;
 /// The kind's name in configuration and provenance.
 pub const SOURCE_TYPE: &str = "google_discovery";
 
-/// Grows when the same document would give other tools, so that a pass after an upgrade does not answer "unchanged".
-const MAPPING: &str = "1";
+/// Grows when the same document would give other tools or rejections, so that a pass after an upgrade does not answer "unchanged".
+const MAPPING: &str = "2";
 
 /// The most methods one document may hold; the largest real one has 1,600.
 const METHODS_MAX: usize = 20_000;
@@ -85,14 +85,17 @@ impl GoogleDiscovery {
                 return Ok(());
             }
         };
-        let mut methods = Vec::new();
-        method::collect(&root, "", &mut methods);
-        if methods.len() > METHODS_MAX {
-            let reason = format!("the document has {} methods, more than the {METHODS_MAX} allowed", methods.len());
+        let methods = method::Methods::of(&root);
+        let n_methods = methods.found.len() + methods.refused.len();
+        if n_methods > METHODS_MAX {
+            let reason = format!("the document has {n_methods} methods, more than the {METHODS_MAX} allowed");
             sink(Err(rejection(&document.file_name, reason)));
             return Ok(());
         }
-        for (key, value) in methods {
+        for (place, reason) in methods.refused {
+            sink(Err(api.rejection(&place, &reason)));
+        }
+        for (key, value) in methods.found {
             let record = match api.draft(&key, value) {
                 Ok(draft) => normalize(draft, &self.name, SOURCE_TYPE),
                 Err(rejected) => Err(rejected),

@@ -9,6 +9,7 @@ use crate::error::SourceError;
 pub mod automation_hub;
 pub mod google_discovery;
 pub mod jsonl;
+pub(crate) mod unopened;
 
 /// What a source remembers between two syncs (ETags, cursors, file stamps), in words of its own. It travels in the
 /// generation's manifest, so it can never be newer or older than the records it speaks of.

@@ -47,12 +47,10 @@ impl Parent {
         self.snapshot.as_ref().map(|snapshot| &snapshot.manifest().sources)
     }
 
-    /// What is known of a source from its last complete pass. A source that was never read, or was of another kind when it
-    /// was, is not known.
+    /// What is known of a source from its last complete pass, of whatever kind it was then. A source that was never read
+    /// is not known.
     pub(super) fn known(&self, source: &dyn Source) -> Option<&SourceReport> {
-        self.reports()?
-            .get(source.name())
-            .filter(|report| report.source_type == source.source_type() && report.read_unix_s > 0)
+        self.reports()?.get(source.name()).filter(|report| report.read_unix_s > 0)
     }
 
     /// Whether a generation of these readings would say what the parent says. Bookmarks and times of reading do not count:

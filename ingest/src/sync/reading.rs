@@ -24,34 +24,42 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Reads a source. `known` is what its last complete pass left.
+    /// Reads a source. `known` is what its last complete pass left. When it was of another kind then, its state means
+    /// nothing to this source, but its tools are still the last good ones.
     pub(super) fn of(source: &dyn Source, known: Option<&SourceReport>, now: u64, steps: &mut Steps<'_>) -> Self {
         let mut pile = Pile::default();
-        let fetched = source.fetch(known.map(|report| &report.state), &mut |record| {
+        let same_type = known.filter(|report| report.source_type == source.source_type());
+        let fetched = source.fetch(same_type.map(|report| &report.state), &mut |record| {
             pile.take(source, record);
             if pile.n_ingested.is_multiple_of(TELL_EVERY) {
                 steps.observer.fetched(source.name(), pile.n_ingested);
             }
         });
-        match (fetched, known) {
+        let reason = match (fetched, same_type) {
             (Ok(Fetched::Complete(state)), _) => {
                 steps.observer.fetched(source.name(), pile.n_ingested);
-                pile.into_reading(source, state, now)
+                return pile.into_reading(source, state, now);
             }
-            (Ok(Fetched::Unchanged), Some(known)) => Self {
-                outcome: Outcome::Unchanged,
-                report: SourceReport { read_unix_s: now, stale: None, ..known.clone() },
-                tools: Vec::new(),
-            },
+            (Ok(Fetched::Unchanged), Some(known)) => {
+                return Self {
+                    outcome: Outcome::Unchanged,
+                    report: SourceReport { read_unix_s: now, stale: None, ..known.clone() },
+                    tools: Vec::new(),
+                };
+            }
             (Ok(Fetched::Unchanged), None) => {
-                Self::failed(source, format!("source {:?} says that nothing changed and was never read", source.name()))
+                format!("source {:?} says that nothing changed and was never read", source.name())
             }
-            (Err(error), Some(known)) => Self {
-                outcome: Outcome::Stale(error.to_string()),
-                report: SourceReport { stale: Some(error.to_string()), ..known.clone() },
+            (Err(error), _) => error.to_string(),
+        };
+        match known {
+            // The report stays that of the kind that was read, for the tools are.
+            Some(known) => Self {
+                outcome: Outcome::Stale(reason.clone()),
+                report: SourceReport { stale: Some(reason), ..known.clone() },
                 tools: Vec::new(),
             },
-            (Err(error), None) => Self::failed(source, error.to_string()),
+            None => Self::failed(source, reason),
         }
     }
 

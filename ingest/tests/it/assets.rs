@@ -226,6 +226,31 @@ fn what_a_killed_process_left_behind_is_cleared_and_damage_is_repaired() {
 }
 
 #[test]
+fn a_model_description_that_is_gone_or_edited_is_reported_and_repaired() {
+    let bench = Bench::new();
+    let assets = bench.assets();
+    let folder = assets.ensure("probe", &Silent).expect("fetched");
+    let path = folder.join("model.toml");
+    let original = fs::read_to_string(&path).expect("readable");
+    let repaired = || {
+        assert_eq!(assets.status()[0].folder, None);
+        assert_eq!(assets.ensure("probe", &Silent).expect("repaired"), folder);
+        assert_eq!(fs::read_to_string(&path).expect("readable"), original);
+        assets.verify("probe").expect("whole again");
+    };
+    fs::remove_file(&path).expect("removed");
+    assert!(matches!(assets.verify("probe"), Err(AssetError::Io { .. })));
+    repaired();
+    for edited in [original.replace("max_tokens = 8", "max_tokens = 9"), String::new(), "no TOML".to_owned()] {
+        assert_ne!(edited, original);
+        fs::write(&path, edited).expect("written");
+        let error = assets.verify("probe").expect_err("edited").to_string();
+        assert!(error.contains("model.toml"), "{error}");
+        repaired();
+    }
+}
+
+#[test]
 fn each_missing_helper_gets_an_error_that_says_what_to_do() {
     let bench = Bench::new();
     let check = |python: PathBuf, parts: &[&str]| {

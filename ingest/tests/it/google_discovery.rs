@@ -314,3 +314,27 @@ fn an_unchanged_folder_is_not_read_again_but_any_change_is_seen() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     assert!(matches!(fetch(empty.path(), &[]), Err(SourceError::NoCatalog { .. })));
 }
+
+#[test]
+fn methods_and_resources_that_cannot_be_read_are_rejected_and_do_not_vanish() {
+    let folder = folder_of(&[(
+        "shop.v1.json",
+        &json!({
+            "kind": "discovery#restDescription", "name": "shop", "version": "v1", "title": "Shop API",
+            "methods": ["get"],
+            "resources": {
+                "orders": { "methods": { "list": method("list", "GET") }, "resources": "none" },
+                "carts": { "methods": 7 },
+                "users": [],
+                "empty": {},
+            },
+        })
+        .to_string(),
+    )]);
+    let (_, tools, rejections) = fetch(folder.path(), &[]).expect("readable");
+    assert_eq!(tools.len(), 1);
+    let mut records: Vec<&str> = rejections.iter().map(|rejection| rejection.record.as_str()).collect();
+    records.sort_unstable();
+    assert_eq!(records, ["shop:v1:carts.methods", "shop:v1:methods", "shop:v1:orders.resources", "shop:v1:users"]);
+    assert!(rejections.iter().all(|rejection| rejection.reason.contains("not a JSON object")), "{rejections:?}");
+}

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use shortlist_index::HashingEmbedder;
+use shortlist_ingest::assets::{Assets, Silent};
+use shortlist_ingest::config::Config;
 use shortlist_ingest::source::Source;
+use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{
     EmbedProgress, Outcome, SyncError, SyncObserver, SyncOptions, SyncReport, SyncStep, sync,
 };
@@ -225,6 +228,55 @@ fn a_source_that_never_worked_stops_nobody_but_itself() {
     bad.plan([]);
     let report = place.sync(&both).expect("a pass");
     assert_eq!(report.sources["bad"].n_added, 5);
+    assert_complete(&place, &report);
+}
+
+#[test]
+fn a_source_that_becomes_another_kind_and_cannot_be_read_keeps_its_tools() {
+    let (hub, good) = (start(actions(8)), start(actions(5)));
+    let place = Place::new();
+    let before = sources(&[("changing", &hub), ("good", &good)]);
+    place.sync(&before).expect("a pass");
+    let expected = place.tools();
+
+    let file = place.home().join("tools.jsonl");
+    let mut after = sources(&[("good", &good)]);
+    after.push(Box::new(Jsonl::new("changing", &file)));
+    for _ in 0..2 {
+        let report = place.sync(&after).expect("a pass");
+        assert!(matches!(report.sources["changing"].outcome, Outcome::Stale(_)), "{:?}", report.sources["changing"]);
+        assert_eq!(place.tools(), expected);
+        assert_complete(&place, &report);
+    }
+
+    // What the hub left is no state of a file, and is still one of the hub.
+    let report = place.sync(&before).expect("a pass");
+    assert_eq!(report.sources["changing"].outcome, Outcome::Unchanged);
+    fs::write(&file, "").expect("an empty catalog");
+    let report = place.sync(&after).expect("a pass");
+    assert_eq!((&report.sources["changing"].outcome, report.sources["changing"].n_removed), (&Outcome::Read, 8));
+    assert_eq!(place.tools(), offered("good", &actions(5)));
+}
+
+#[test]
+fn a_source_that_cannot_be_opened_keeps_its_tools_and_the_others_go_on() {
+    let (locked, good) = (start(actions(8)), start(actions(5)));
+    let place = Place::new();
+    place.sync(&sources(&[("locked", &locked), ("good", &good)])).expect("a pass");
+    good.replace(actions(6));
+
+    let source = |name: &str, server: &HubServer, more: &str| {
+        let base_url = server.base_url();
+        format!("[[source]]\nname = {name:?}\ntype = \"automation_hub\"\nbase_url = {base_url:?}\n{more}\n")
+    };
+    let text = source("locked", &locked, "token_env = \"HUB_TOKEN\"") + &source("good", &good, "");
+    let config = Config::parse(&text, Path::new("shortlist.toml")).expect("a configuration");
+    let opened = config.open(&Assets::locate(place.home()), &Silent, &|_| None).expect("sources");
+    let report = place.sync(&opened).expect("a pass");
+    assert!(matches!(&report.sources["locked"].outcome, Outcome::Stale(reason) if reason.contains("HUB_TOKEN")));
+    let mut expected = offered("good", &actions(6));
+    expected.extend(offered("locked", &actions(8)));
+    assert_eq!(place.tools(), expected);
     assert_complete(&place, &report);
 }
 

@@ -52,6 +52,25 @@ pub(super) fn find<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     }
 }
 
+/// As [`find`], for what permission rests on: a key is only absent where an object (or null, which holds nothing) could
+/// have held it. What has another shape than the field map says may hold the value in a way that nobody reads here.
+///
+/// # Errors
+/// A sentence that names the part of the path that is no object.
+pub(super) fn find_strictly<'v>(value: &'v Value, path: &str) -> Result<Option<&'v Value>, String> {
+    if let Some(found) = find(value, path) {
+        return Ok(Some(found));
+    }
+    let separator = if path.starts_with('/') { '/' } else { '.' };
+    let parents = path.rmatch_indices(separator).filter_map(|(end, _)| path.get(..end)).filter(|part| !part.is_empty());
+    // The innermost parent that is there decides; where none is, the record itself lacks the key.
+    let innermost = parents.filter_map(|part| Some((part, find(value, part)?))).next();
+    match innermost.unwrap_or((path, value)) {
+        (_, Value::Object(_) | Value::Null) => Ok(None),
+        (part, other) => Err(format!("{path:?} cannot be read, for {part:?} is an object, not {}", kind(other))),
+    }
+}
+
 fn find_mut<'v>(value: &'v mut Value, path: &str) -> Option<&'v mut Value> {
     if path.starts_with('/') {
         return value.pointer_mut(path);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shortlist_index::{Annotations, Execution, ScopeRequirement};
 
 use super::config::FieldMap;
-use super::page::{find, kind};
+use super::page::{find, find_strictly, kind};
 use crate::draft::Draft;
 
 /// What can be said of a record that became no draft.
@@ -56,7 +56,7 @@ fn mapped(action: &Value, fields: &FieldMap, id: &str) -> Result<Draft, String> 
             auth_type: text(action, &fields.auth_type)?,
             requires_obo: flag(action, &fields.requires_obo)?.unwrap_or(false),
         },
-        required_scopes: ScopeRequirement::all_of(texts(action, &fields.required_permissions)?),
+        required_scopes: ScopeRequirement::all_of(permissions(action, &fields.required_permissions)?),
         deprecation: deprecation(action, &fields.deprecation)?,
     })
 }
@@ -92,7 +92,16 @@ fn flag(action: &Value, path: &str) -> Result<Option<bool>, String> {
 }
 
 fn texts(action: &Value, path: &str) -> Result<Vec<String>, String> {
-    match find(action, path) {
+    list(find(action, path), path)
+}
+
+/// A place that cannot be read is no place without permissions.
+fn permissions(action: &Value, path: &str) -> Result<Vec<String>, String> {
+    list(find_strictly(action, path)?, path)
+}
+
+fn list(value: Option<&Value>, path: &str) -> Result<Vec<String>, String> {
+    match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(items)) => items
             .iter()
@@ -146,6 +155,42 @@ mod tests {
             assert_eq!(record, "a:b@1.0.0");
             assert!(reason.contains("list of texts"), "{reason}");
         }
+    }
+
+    #[test]
+    fn permissions_are_absent_only_where_they_could_have_been() {
+        let check = |path: &str, auth: Option<Value>, expected: Result<&[&str], &str>| {
+            let fields = FieldMap { required_permissions: path.into(), ..FieldMap::default() };
+            let mut action = json!({"id": "a:b@1.0.0"});
+            if let Some(auth) = &auth {
+                action["auth"] = auth.clone();
+            }
+            let got = draft(action, &fields, "?").map(|draft| draft.required_scopes).map_err(|refusal| refusal.reason);
+            let as_expected = match (&got, expected) {
+                (Ok(got), Ok(expected)) => *got == ScopeRequirement::all_of(expected.iter().copied()),
+                (Err(reason), Err(part)) => reason.contains(part),
+                _ => false,
+            };
+            assert!(as_expected, "{path:?} in {auth:?} gave {got:?}, expected {expected:?}");
+        };
+        for path in ["auth.permissions", "/auth/permissions"] {
+            check(path, Some(json!({"permissions": ["p"]})), Ok(&["p"]));
+            check(path, Some(json!({"kind": "none"})), Ok(&[]));
+            check(path, Some(json!({"permissions": null})), Ok(&[]));
+            check(path, Some(json!(null)), Ok(&[]));
+            check(path, None, Ok(&[]));
+            check(path, Some(json!("admin")), Err("not a text"));
+            check(path, Some(json!(["admin"])), Err("not a list"));
+            check(path, Some(json!([{"permissions": ["p"]}])), Err("not a list"));
+            check(path, Some(json!(true)), Err("not true or false"));
+        }
+        check("auth.all.of", Some(json!({"all": "admin"})), Err("\"auth.all\""));
+        check("auth.all.of", Some(json!("admin")), Err("\"auth\""));
+        check("auth.all.of", Some(json!({})), Ok(&[]));
+        check("/auth/0", Some(json!([["p"]])), Ok(&["p"]));
+        check("/auth/1", Some(json!([["p"]])), Err("not a list"));
+        check("permissions", Some(json!("admin")), Ok(&[]));
+        check("", Some(json!("admin")), Ok(&[]));
     }
 
     #[test]

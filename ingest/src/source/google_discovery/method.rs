@@ -39,6 +39,11 @@ impl<'a> Api<'a> {
         }
     }
 
+    /// What stands at `place` of the document and became no tool.
+    pub fn rejection(&self, place: &str, reason: &str) -> Rejection {
+        rejection(&format!("{}:{}:{place}", self.name, self.version), reason)
+    }
+
     /// Maps a method; `key` is where it stands in the document.
     pub fn draft(&self, key: &str, value: &Value) -> Result<Draft, Rejection> {
         let place = |id: &str| format!("{}:{}:{id}", self.name, self.version);
@@ -139,19 +144,72 @@ fn annotations(verb: &str, name: &str) -> Annotations {
     }
 }
 
-/// Gathers the methods of a document or resource and of the resources inside it, with where they stand.
-pub(super) fn collect<'a>(resource: &'a Value, place: &str, out: &mut Vec<(String, &'a Value)>) {
-    collect_within(resource, place, RESOURCE_DEPTH_MAX, out);
+/// What a document holds below its head.
+#[derive(Default)]
+pub(super) struct Methods<'a> {
+    /// The methods, with where they stand.
+    pub(super) found: Vec<(String, &'a Value)>,
+    /// Where something stands that may hold methods and cannot be read, and why.
+    pub(super) refused: Vec<(String, String)>,
 }
 
-fn collect_within<'a>(resource: &'a Value, place: &str, depth: usize, out: &mut Vec<(String, &'a Value)>) {
-    let entries = |key: &str| resource.get(key).and_then(Value::as_object).into_iter().flatten();
-    for (key, method) in entries("methods") {
-        out.push((format!("{place}{key}"), method));
+impl<'a> Methods<'a> {
+    /// Gathers the methods of a document and of the resources inside it.
+    pub(super) fn of(root: &'a Value) -> Self {
+        let mut methods = Self::default();
+        methods.collect(root, "", RESOURCE_DEPTH_MAX);
+        methods
     }
-    if let Some(below) = depth.checked_sub(1) {
-        for (key, inner) in entries("resources") {
-            collect_within(inner, &format!("{place}{key}."), below, out);
+
+    /// `place` is empty or ends with a full stop.
+    fn collect(&mut self, resource: &'a Value, place: &str, depth: usize) {
+        for (key, method) in self.entries(resource, place, "methods") {
+            self.found.push((format!("{place}{key}"), method));
         }
+        for (key, inner) in self.entries(resource, place, "resources") {
+            let inner_place = format!("{place}{key}");
+            match depth.checked_sub(1) {
+                Some(below) if inner.is_object() => self.collect(inner, &format!("{inner_place}."), below),
+                Some(_) => self.refused.push((inner_place, "the resource is not a JSON object".to_owned())),
+                None => {
+                    let reason = format!("the resource lies deeper than the {RESOURCE_DEPTH_MAX} levels allowed");
+                    self.refused.push((inner_place, reason));
+                }
+            }
+        }
+    }
+
+    /// The members of an object that need not be there.
+    fn entries(
+        &mut self,
+        resource: &'a Value,
+        place: &str,
+        key: &str,
+    ) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+        let value = resource.get(key);
+        if value.is_some_and(|value| !value.is_object()) {
+            self.refused.push((format!("{place}{key}"), format!("{key:?} is not a JSON object")));
+        }
+        value.and_then(Value::as_object).into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> Value {
+        (0..levels).fold(json!({ "methods": { "get": {} } }), |inner, _| json!({ "resources": { "r": inner } }))
+    }
+
+    #[test]
+    fn resources_are_followed_to_the_limit_and_refused_beyond_it() {
+        let deepest = nested(RESOURCE_DEPTH_MAX);
+        let methods = Methods::of(&deepest);
+        assert_eq!((methods.found.len(), methods.refused.len()), (1, 0));
+        let deeper = nested(RESOURCE_DEPTH_MAX + 1);
+        let methods = Methods::of(&deeper);
+        assert_eq!((methods.found.len(), methods.refused.len()), (0, 1));
+        assert!(methods.refused[0].1.contains("deeper"), "{:?}", methods.refused);
     }
 }
