@@ -227,7 +227,7 @@ mod tests {
         check("effect = \"allow\"\nto = [\"alice\"]\nrefs = [\"*\"]", "user:…");
         check("effect = \"allow\"\nto = [\"user:\"]\nrefs = [\"*\"]", "nobody");
         check("effect = \"allow\"\nto = [\"everyone\"]\nrefs = []", "empty list");
-        check("effect = \"allow\"\nto = [\"everyone\"]\nrefs = [\"a[\"]", "unclosed");
+        check("effect = \"allow\"\nto = [\"everyone\"]\nrefs = [\"a[\"]", "has no meaning here");
         check("effect = \"allow\"\nto = [\"everyone\"]\nref = [\"*\"]", "unknown field `ref`");
         check("to = [\"everyone\"]\nrefs = [\"*\"]", "effect");
     }
