@@ -145,18 +145,14 @@ impl Snapshot {
 
     /// The documents of all versions of a tool.
     fn family(&self, tool: &ToolRef) -> std::ops::Range<u32> {
-        let key = |reference: &ToolRef| {
-            (reference.source().to_owned(), reference.namespace().to_owned(), reference.name().to_owned())
-        };
-        let wanted = key(tool);
         let place = |past: bool| {
             let (mut low, mut high) = (0, self.table.len());
             while low < high {
                 let middle = (low + high) / 2;
-                let before = self.table.reference(middle).is_ok_and(|found| {
-                    let found = key(&found);
-                    found < wanted || (past && found == wanted)
-                });
+                let before = self
+                    .table
+                    .reference(middle)
+                    .is_ok_and(|found| if found.same_family(tool) { past } else { found < *tool });
                 if before { low = middle + 1 } else { high = middle }
             }
             low as u32

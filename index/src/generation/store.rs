@@ -141,9 +141,9 @@ impl Store {
         generation: NewGeneration,
         on_step: &mut dyn FnMut(PublishStep),
     ) -> Result<u64, BuildError> {
-        // Above every number ever seen here, so that a number means one content for good.
-        let number = self.list()?.last().copied().max(self.current().ok().flatten()).unwrap_or(0) + 1;
         let parent = self.current().ok().flatten();
+        // Above every number ever seen here, so that a number means one content for good.
+        let number = self.list()?.last().copied().max(parent).unwrap_or(0) + 1;
 
         on_step(PublishStep::Staging);
         let staging = self.empty_staging()?;
