@@ -28,12 +28,16 @@ pub struct PlaceArgs {
 impl PlaceArgs {
     /// The folder of generations.
     pub fn home(&self) -> PathBuf {
-        self.home.clone().unwrap_or_else(|| in_checkout_or_user("home", "XDG_DATA_HOME", ".local/share"))
+        self.home_or("home")
     }
 
     /// The demo's folder of generations, its own unless one is named.
     pub fn demo_home(&self) -> PathBuf {
-        self.home.clone().unwrap_or_else(|| in_checkout_or_user("demo", "XDG_DATA_HOME", ".local/share"))
+        self.home_or("demo")
+    }
+
+    fn home_or(&self, name: &str) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| in_checkout_or_user(name, "XDG_DATA_HOME", ".local/share"))
     }
 
     /// The third-party files.
