@@ -1,0 +1,107 @@
+//! What `shortlist.toml` may say.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("conf/shortlist.toml"))
+}
+
+#[test]
+fn every_kind_of_source_is_read() {
+    let config = parse(
+        r#"
+        [[source]]
+        name = "google"
+        type = "google_discovery"
+        folder = "documents"
+        apis = ["drive", "gmail:v1"]
+        [[source]]
+        type = "jsonl"
+        name = "tools"
+        path = "tools.jsonl.gz"
+        [[source]]
+        name = "hub"
+        type = "automation_hub"
+        base_url = "https://hub.example"
+        token_env = "HUB_TOKEN"
+        "#,
+    )
+    .expect("a configuration");
+    let names: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
+    assert_eq!(names, ["google", "tools", "hub"]);
+    let assets = Assets::locate("nowhere");
+    let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
+    let sources = config.open(&assets, &crate::assets::Silent, &variable);
+    assert_eq!(sources.len(), 3);
+    let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
+    assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_source_that_cannot_be_opened_fails_alone_and_says_why() {
+    let config = parse(
+        r#"
+        [[source]]
+        name = "no-token"
+        type = "automation_hub"
+        base_url = "https://hub.example"
+        token_env = "HUB_TOKEN"
+        [[source]]
+        name = "no-file"
+        type = "automation_hub"
+        base_url = "https://hub.example"
+        token_file = "absent/token"
+        [[source]]
+        name = "refused"
+        type = "automation_hub"
+        base_url = "https://hub.example"
+        page_limit = 0
+        [[source]]
+        name = "no-asset"
+        type = "google_discovery"
+        [[source]]
+        name = "tools"
+        type = "jsonl"
+        path = "tools.jsonl"
+        "#,
+    )
+    .expect("a configuration");
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let assets = Assets::locate(root.path()).with_python("no-such-python");
+    let sources = config.open(&assets, &crate::assets::Silent, &|_| None);
+    let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+    assert_eq!(names, ["no-token", "no-file", "refused", "no-asset", "tools"]);
+    for (source, part) in sources.iter().zip(["HUB_TOKEN", "absent/token", "page_limit", "no-such-python"]) {
+        for _ in 0..2 {
+            let error = source.fetch(None, &mut |_| ()).expect_err("it is not open");
+            assert!(matches!(error, SourceError::NotOpened { .. }), "{error}");
+            assert!(error.to_string().contains(part) && error.to_string().contains(source.name()), "{error}");
+        }
+    }
+    let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
+    assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_error_names_the_file_the_source_and_the_key() {
+    let check = |text: &str, parts: &[&str]| {
+        let error = parse(text).expect_err("not a configuration").to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{error:?} should say {parts:?}");
+    };
+    check("[[source]\n", &["conf/shortlist.toml", "line 1"]);
+    check("[[sauce]]\nname='a'\n", &["conf/shortlist.toml", "sauce", "source"]);
+    check("[[source]]\nname='a'\n", &["source number 1 \"a\"", "\"type\"", "jsonl"]);
+    check("[[source]]\nname='a'\ntype='sql'\n", &["\"sql\"", "automation_hub"]);
+    check("[[source]]\nname='a'\ntype='jsonl'\n", &["path"]);
+    check("[[source]]\nname='a'\ntype='jsonl'\npath='b'\nfile='c'\n", &["file", "path"]);
+    check("[[source]]\nname='A b'\ntype='jsonl'\npath='b'\n", &["A b", "a-z"]);
+    let twice = "[[source]]\nname='a'\ntype='jsonl'\npath='b'\n".repeat(2);
+    check(&twice, &["source number 2", "same name"]);
+}
+
+#[test]
+fn paths_start_from_the_files_own_folder() {
+    let config = parse("[[source]]\nname='a'\ntype='jsonl'\npath='b.jsonl'\n").expect("a configuration");
+    assert_eq!(config.relative(Path::new("b.jsonl")), Path::new("conf/b.jsonl"));
+    assert_eq!(config.relative(Path::new("/b.jsonl")), Path::new("/b.jsonl"));
+}
