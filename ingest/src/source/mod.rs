@@ -1,6 +1,7 @@
 //! [`Source`]: where tools come from. One file per kind of catalog.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shortlist_index::{Rejection, Tool};
 
@@ -39,6 +40,25 @@ pub trait Source: Send + Sync {
     /// [`SourceError`] when the catalog could not be read to its end; the records already given are then to be thrown
     /// away, for what is absent from half a catalog is not gone.
     fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError>;
+
+    /// How long what the last [`Source::fetch`] gave is good for, by the catalog's own word (MCP's `ttlMs`); `None` where
+    /// it says nothing, and the operator's schedule decides.
+    fn fresh_for(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether the catalog can announce changes by itself (MCP's `list_changed`), so that [`Source::wait_for_change`] is
+    /// worth a thread.
+    fn announces_changes(&self) -> bool {
+        false
+    }
+
+    /// Blocks until the catalog announces a change (`true`) or `at_most` has passed (`false`). A catalog that cannot
+    /// announce anything lets the time pass.
+    fn wait_for_change(&self, at_most: Duration) -> bool {
+        std::thread::sleep(at_most);
+        false
+    }
 }
 
 /// How a complete pass ended.
