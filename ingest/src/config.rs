@@ -1,6 +1,11 @@
-//! `shortlist.toml`: which catalogs are read.
+//! `shortlist.toml`: which catalogs are read, and what they may be read from.
 //!
 //! ```toml
+//! [network]                        # without it, public addresses only
+//! allow = ["10.0.0.0/8"]           # networks that sources may reach although they are private
+//! proxy = "http://proxy.example:3128"  # without it, the environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+//! ca_file = "company-ca.pem"       # certificates trusted besides the system's
+//!
 //! [[source]]
 //! name = "google"
 //! type = "google_discovery"
@@ -16,7 +21,7 @@
 //! name = "hub"
 //! type = "automation_hub"
 //! base_url = "https://hub.example"
-//! token_env = "HUB_TOKEN"
+//! token_env = "HUB_TOKEN"          # or token_file, or oauth = { token_url, client_id, client_secret_env, … }
 //! ```
 //!
 //! Paths are relative to the file's own folder. A key that nobody reads is an error: it is a misspelt one.
@@ -33,8 +38,9 @@ use thiserror::Error;
 
 use crate::assets::{AssetError, Assets, Progress};
 use crate::error::SourceError;
+use crate::network::{Auth, AuthKeys, Network, NetworkConfig, NetworkError, Places};
 use crate::source::Source;
-use crate::source::automation_hub::{AutomationHub, AutomationHubConfig, Token};
+use crate::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use crate::source::google_discovery::GoogleDiscovery;
 use crate::source::jsonl::Jsonl;
 use crate::source::unopened::Unopened;
@@ -48,6 +54,8 @@ pub const DISCOVERY_ASSET: &str = "google-discovery";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     path: PathBuf,
+    /// What the sources may reach.
+    pub network: NetworkConfig,
     /// The sources in the order of the file.
     pub sources: Vec<SourceConfig>,
 }
@@ -119,15 +127,15 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The token that a source is configured with is not there.
-    #[error("{path}: source {name:?} takes its token from {place}, and there is none; set it, or take the key out", path = path.display())]
-    NoToken {
+    /// The credentials that a source is configured with are not there.
+    #[error("{path}: source {name:?} cannot be opened: {reason}", path = path.display())]
+    NoCredentials {
         /// Which file.
         path: PathBuf,
         /// Which source.
         name: String,
-        /// The variable or file that should hold it.
-        place: String,
+        /// What is missing; never the secret.
+        reason: String,
     },
     /// A file that a source needs could not be fetched.
     #[error(transparent)]
@@ -140,6 +148,8 @@ pub enum ConfigError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
+    #[serde(default)]
+    network: NetworkConfig,
     #[serde(default)]
     source: Vec<toml::Table>,
 }
@@ -185,7 +195,7 @@ impl Config {
             }
             sources.push(source);
         }
-        Ok(Self { path: path.to_owned(), sources })
+        Ok(Self { path: path.to_owned(), network: file.network, sources })
     }
 
     /// Makes the sources. A `google_discovery` source without a folder gets the pinned documents, fetched when they are
@@ -200,6 +210,10 @@ impl Config {
         progress: &dyn Progress,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Vec<Box<dyn Source>> {
+        let network = self.network();
+        let network = || {
+            network.clone().map_err(|error| ConfigError::File { path: self.path.clone(), reason: error.to_string() })
+        };
         let open = |source: &SourceConfig| -> Result<Box<dyn Source>, ConfigError> {
             Ok(match source {
                 SourceConfig::GoogleDiscovery(config) => {
@@ -211,7 +225,8 @@ impl Config {
                 }
                 SourceConfig::Jsonl(config) => Box::new(Jsonl::new(&config.name, self.relative(&config.path))),
                 SourceConfig::AutomationHub(config) => {
-                    Box::new(AutomationHub::new((**config).clone(), self.token(config, variable)?)?)
+                    let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
+                    Box::new(AutomationHub::new((**config).clone(), &network()?, auth)?)
                 }
             })
         };
@@ -222,29 +237,32 @@ impl Config {
         self.sources.iter().map(or_why_not).collect()
     }
 
-    /// The token of a hub, `None` where it is configured with none.
-    fn token(
+    /// What the sources may reach.
+    fn network(&self) -> Result<Network, NetworkError> {
+        let ca_file = self.network.ca_file.as_deref().map(|path| self.relative(path));
+        Network::new(&NetworkConfig { ca_file, ..self.network.clone() })
+    }
+
+    /// The credentials of a source, `None` where it is configured with none.
+    fn auth(
         &self,
-        config: &AutomationHubConfig,
+        name: &str,
+        keys: &AuthKeys<'_>,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<Token>, ConfigError> {
-        let (place, text) = match (&config.token_env, &config.token_file) {
-            (None, None) => return Ok(None),
-            (Some(name), _) => (format!("the environment variable {name}"), variable(name)),
-            (None, Some(file)) => {
-                let path = self.relative(file);
-                let text = fs::read_to_string(&path).map_err(|error| ConfigError::Io { path: path.clone(), error })?;
-                (format!("the file {}", path.display()), Some(text))
-            }
-        };
-        match text.as_deref().and_then(Token::new) {
-            Some(token) => Ok(Some(token)),
-            None => Err(ConfigError::NoToken { path: self.path.clone(), name: config.name.clone(), place }),
-        }
+    ) -> Result<Option<Auth>, ConfigError> {
+        keys.open(&Places { folder: self.folder(), variable }).map_err(|reason| ConfigError::NoCredentials {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            reason,
+        })
     }
 
     fn relative(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
+        self.folder().join(path)
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 }
 
@@ -279,10 +297,8 @@ impl SourceConfig {
                 "jsonl" => of(table).map(Self::Jsonl),
                 "automation_hub" => {
                     let config: AutomationHubConfig = of(table)?;
-                    match (&config.token_env, &config.token_file) {
-                        (Some(_), Some(_)) => Err("it has both \"token_env\" and \"token_file\"".to_owned()),
-                        _ => Ok(Self::AutomationHub(Box::new(config))),
-                    }
+                    config.auth_keys().check()?;
+                    Ok(Self::AutomationHub(Box::new(config)))
                 }
                 _ => Err(format!("its \"type\" is {kind:?}; {known}")),
             },

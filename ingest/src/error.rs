@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::network::NetworkError;
+
 /// Why a pass over a catalog did not finish. One bad record is never a reason: that is a
 /// [`Rejection`](shortlist_index::Rejection), and the pass goes on.
 #[derive(Debug, Error)]
@@ -71,6 +73,25 @@ pub enum SourceError {
         /// What the client said.
         #[source]
         error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The operator's network does not lead there, so nothing was sent.
+    #[error("source {name:?} may not reach {url}: {error}")]
+    Forbidden {
+        /// The operator's name of the source.
+        name: String,
+        /// The address, without credentials.
+        url: String,
+        /// Why, and what would permit it.
+        #[source]
+        error: Box<NetworkError>,
+    },
+    /// The source's own credentials cannot be had, or are not accepted where tokens are made.
+    #[error("source {name:?} has no credentials that can be used: {reason}")]
+    Credentials {
+        /// The operator's name of the source.
+        name: String,
+        /// What is missing; never the secret.
+        reason: String,
     },
     /// A remote catalog answered with a status that ends the pass.
     #[error("source {name:?}: {url} answered {status}, {advice}")]

@@ -4,12 +4,15 @@
 //! [`normalize::normalize`] turns a draft into a [`Tool`](shortlist_index::Tool) or a
 //! [`Rejection`](shortlist_index::Rejection) with its reason; [`sync`] compares a pass with the last generation, embeds
 //! what changed through the [`embedding_cache`], and publishes. [`assets`] brings the third-party files (models, the ONNX
-//! runtime, the demo's catalog), each pinned by its hash; [`config`] is `shortlist.toml`.
+//! runtime, the demo's catalog), each pinned by its hash; [`config`] is `shortlist.toml`; [`network`] is what
+//! sources may reach, and the client they reach it with.
 //!
 //! This crate knows `shortlist-index` and nothing of the server: the two meet at generation files.
 
 pub mod config;
 pub mod error;
+mod files;
+pub mod network;
 
 pub mod draft;
 pub mod normalize;

@@ -105,3 +105,37 @@ fn paths_start_from_the_files_own_folder() {
     assert_eq!(config.relative(Path::new("b.jsonl")), Path::new("conf/b.jsonl"));
     assert_eq!(config.relative(Path::new("/b.jsonl")), Path::new("/b.jsonl"));
 }
+
+#[test]
+fn the_network_is_the_operators_and_one_source_has_one_kind_of_credentials() {
+    let config = parse("[network]\nallow = ['10.0.0.0/8', '::1']\nca_file = 'ca.pem'\n").expect("a configuration");
+    assert_eq!(config.network.allow.len(), 2);
+    let hub = "[[source]]\nname='hub'\ntype='automation_hub'\nbase_url='https://hub.example'\n";
+    let oauth = "oauth = { token_url = 'https://id.example/token', client_id = 'me', client_secret_env = 'S' }\n";
+    let config = parse(&format!("{hub}{oauth}")).expect("a configuration");
+    let opened =
+        config.open(&Assets::locate("nowhere"), &crate::assets::Silent, &|name| (name == "S").then(|| "s3cret".into()));
+    // It is open: what fails is the name, which nobody knows.
+    assert_eq!(opened.len(), 1);
+    let refused = |text: &str, part: &str| {
+        let error = parse(text).expect_err("not a configuration").to_string();
+        assert!(error.contains(part), "{error:?} should say {part:?}");
+    };
+    refused("[network]\nallow = ['10.1.2.3/8']\n", "10.0.0.0/8");
+    refused("[network]\nallowed = []\n", "allowed");
+    refused(&format!("{hub}token_env='A'\ntoken_file='b'\n"), "\"token_env\" and \"token_file\"");
+    refused(&format!("{hub}token_env='A'\n{oauth}"), "\"oauth\"");
+    refused(&format!("{hub}{}", oauth.replace(", client_secret_env = 'S'", "")), "client_secret_env");
+    refused(&format!("{hub}{}", oauth.replace("https://id.example/token", "id")), "token_url");
+}
+
+#[test]
+fn a_network_that_cannot_be_used_closes_the_sources_that_need_it_and_no_other() {
+    let text = "[network]\nca_file = 'absent.pem'\n[[source]]\nname='hub'\ntype='automation_hub'\n\
+                base_url='https://hub.example'\n[[source]]\nname='tools'\ntype='jsonl'\npath='absent.jsonl'\n";
+    let sources =
+        parse(text).expect("a configuration").open(&Assets::locate("nowhere"), &crate::assets::Silent, &|_| None);
+    let errors: Vec<SourceError> = sources.iter().filter_map(|source| source.fetch(None, &mut |_| ()).err()).collect();
+    assert!(errors[0].to_string().contains("conf/absent.pem"), "{}", errors[0]);
+    assert!(matches!(errors[1], SourceError::Io { .. }), "{}", errors[1]);
+}

@@ -11,11 +11,9 @@
 //! is asked once. The same question is put after a read: a catalog that changed while it was read may have moved an action
 //! from a page not yet read to one already read, so it is read again.
 
-mod client;
 mod config;
 mod page;
 mod record;
-mod token;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,18 +22,18 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 use shortlist_index::check_source;
 
-use self::client::{Client, Got, contract, is_loopback, printable};
 use self::page::Page;
 use super::{Fetched, Record, Source, SourceState};
 use crate::error::SourceError;
+use crate::network::{Auth, Client, ClientOptions, Got, Network, Pause, contract, printable};
 use crate::normalize::{normalize, rejection};
 
-pub use self::client::Pause;
 pub use self::config::{AutomationHubConfig, EtagCovers, FieldMap};
-pub use self::token::Token;
 
 /// The most records asked for on one page.
 pub const PAGE_LIMIT_MAX: usize = 1_000;
+/// The largest page taken: 1,000 actions of 16 KiB each, twice over.
+const PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// The most pages of one catalog: 2,000,000 actions at the default page. More is a hub that never ends.
 const PAGES_MAX: usize = 10_000;
 /// The most actions of one catalog, ten times what an index is built for.
@@ -74,19 +72,26 @@ struct Reading {
 }
 
 impl AutomationHub {
-    /// Checks the configuration; touches no network. The token is what `token_file` or `token_env` hold, if they are set.
+    /// Checks the configuration; connects to nothing. `auth` is what the configuration's keys lead to
+    /// ([`AutomationHubConfig::auth_keys`]).
     ///
     /// # Errors
-    /// [`SourceError`] when a name, address or limit is out of its range, or the token would travel in the clear.
-    pub fn new(config: AutomationHubConfig, token: Option<Token>) -> Result<Self, SourceError> {
-        Self::with_pause(config, token, Box::new(std::thread::sleep))
+    /// [`SourceError`] when a name, address or limit is out of its range, the network does not lead to the hub, or the
+    /// credentials cannot be read or would travel in the clear.
+    pub fn new(config: AutomationHubConfig, network: &Network, auth: Option<Auth>) -> Result<Self, SourceError> {
+        Self::with_pause(config, network, auth, Box::new(std::thread::sleep))
     }
 
     /// As [`AutomationHub::new`], with another way to wait between attempts.
     ///
     /// # Errors
     /// As [`AutomationHub::new`].
-    pub fn with_pause(config: AutomationHubConfig, token: Option<Token>, pause: Pause) -> Result<Self, SourceError> {
+    pub fn with_pause(
+        config: AutomationHubConfig,
+        network: &Network,
+        auth: Option<Auth>,
+        pause: Pause,
+    ) -> Result<Self, SourceError> {
         let wrong = |detail: String| SourceError::NoCatalog { name: config.name.clone(), detail };
         check_source(&config.name).map_err(|error| wrong(error.to_string()))?;
         let actions = actions_url(&config.base_url).map_err(wrong)?;
@@ -99,13 +104,31 @@ impl AutomationHub {
         if config.fields.id.is_empty() {
             return Err(wrong("fields.id is the path of namespace:name@version and may not be empty".to_owned()));
         }
-        if token.is_some() && actions.scheme() == "http" && !is_loopback(&actions) && !config.allow_plain_http {
-            let detail = "the token would travel unencrypted; use an https base_url, or set allow_plain_http = true";
-            return Err(wrong(detail.to_owned()));
-        }
-        let timeout = Duration::from_secs(config.timeout_s);
-        let client = Client::new(&config.name, &actions, timeout, token.as_ref(), pause)?;
+        let options = ClientOptions {
+            timeout: Duration::from_secs(config.timeout_s),
+            bytes_max: PAGE_BYTES_MAX,
+            allow_plain_http: config.allow_plain_http,
+            pause,
+            ..ClientOptions::default()
+        };
+        let client = network.client(&config.name, &actions, auth, options)?;
         Ok(Self { config, actions, client, bytes_max: CATALOG_BYTES_MAX })
+    }
+
+    /// Gets a page. What a status means depends on what was asked, and here that is known.
+    fn get(&self, url: &Url, etag: Option<&str>) -> Result<Got, SourceError> {
+        self.client.get(url, etag).map_err(|error| match error {
+            SourceError::Status { name, url, status: 404, .. } => {
+                let advice =
+                    "so base_url does not lead to a hub; it is the part before /api/catalog/actions".to_owned();
+                SourceError::Status { name, url, status: 404, advice }
+            }
+            SourceError::Status { name, url, status: 400, .. } => {
+                let advice = "so it did not understand the request; check page_limit and base_url".to_owned();
+                SourceError::Status { name, url, status: 400, advice }
+            }
+            other => other,
+        })
     }
 
     /// The address of a page.
@@ -141,7 +164,7 @@ impl AutomationHub {
             return Ok(false);
         }
         for (cursor, etag, digest) in asked {
-            match self.client.get(&self.page_url(cursor.as_deref()), etag.as_deref())? {
+            match self.get(&self.page_url(cursor.as_deref()), etag.as_deref())? {
                 Got::NotModified => {}
                 // Some hubs send ETags and ignore the question, or make a new ETag for each answer. The same bytes prove
                 // a page, but not what else a catalog's ETag speaks for.
@@ -167,7 +190,7 @@ impl AutomationHub {
         let mut cursor: Option<String> = None;
         loop {
             let url = self.page_url(cursor.as_deref());
-            let (body, etag) = match self.client.get(&url, None)? {
+            let (body, etag) = match self.get(&url, None)? {
                 Got::Page { body, etag } => (body, etag),
                 Got::Gone if cursor.is_some() => return Ok(None),
                 Got::Gone | Got::NotModified => {
@@ -269,12 +292,6 @@ impl Source for AutomationHub {
 fn actions_url(base: &str) -> Result<Url, String> {
     let mut url = Url::parse(base.trim())
         .map_err(|error| format!("base_url is an address such as https://hub.example, and this is none: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("base_url begins with https:// or http://, not {}:", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("base_url holds credentials; put the token into token_file or token_env".to_owned());
-    }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("base_url has a query or a fragment; it is the part before /api/catalog/actions".to_owned());
     }
@@ -292,6 +309,7 @@ fn hash(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{Secret, Token};
 
     #[test]
     fn the_address_is_checked_before_anything_is_sent() {
@@ -306,8 +324,6 @@ mod tests {
         };
         check("https://hub.example", Ok("https://hub.example/api/catalog/actions"));
         check("https://hub.example/v2/", Ok("https://hub.example/v2/api/catalog/actions"));
-        check("https://me:secret@hub.example", Err("credentials"));
-        check("ftp://hub.example", Err("https://"));
         check("https://hub.example/?token=x", Err("query"));
         check("hub.example", Err("address"));
     }
@@ -318,7 +334,7 @@ mod tests {
         let actions: Vec<_> = (0..6).map(|i| serde_json::json!({"id": format!("a:b{i}@1.0.0")})).collect();
         let server = crate::testing::HubServer::start(actions).expect("a loopback port");
         let config = AutomationHubConfig { page_limit: 1, ..AutomationHubConfig::new("hub", &server.base_url()) };
-        let mut hub = AutomationHub::new(config, None).expect("a hub");
+        let mut hub = AutomationHub::new(config, &crate::testing::loopback(), None).expect("a hub");
         let n_bytes = hub.read().expect("a pass").expect("a whole one").n_bytes;
         hub.bytes_max = n_bytes;
         assert!(hub.fetch(None, &mut |_| ()).is_ok());
@@ -330,15 +346,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_travel_in_the_clear_unless_told_to() {
+    fn credentials_do_not_travel_in_the_clear_unless_told_to() {
+        let network = Network::new(&toml::from_str("allow = ['127.0.0.0/8']").expect("a table")).expect("a network");
         let hub = |base: &str, plain: bool| {
             let config = AutomationHubConfig { allow_plain_http: plain, ..AutomationHubConfig::new("hub", base) };
-            AutomationHub::new(config, Token::new("secret")).map(|_| ()).map_err(|error| error.to_string())
+            let auth = Token::new("s3cret").map(|token| Auth::Bearer(Secret::Fixed(token)));
+            AutomationHub::new(config, &network, auth).map(|_| ()).map_err(|error| error.to_string())
         };
         assert!(hub("http://hub.example", false).is_err_and(|error| error.contains("unencrypted")));
         assert_eq!(hub("http://hub.example", true), Ok(()));
         assert_eq!(hub("http://127.0.0.1:1", false), Ok(()));
         assert_eq!(hub("https://hub.example", false), Ok(()));
-        assert_eq!(format!("{:?}", Token::new(" secret\n")), "Some(Token(…))");
+        assert!(hub("https://me:s3cret@hub.example", true).is_err_and(|error| !error.contains("s3cret")));
+        assert!(hub("ftp://hub.example", true).is_err_and(|error| error.contains("https://")));
     }
 }

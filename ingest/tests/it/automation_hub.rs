@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shortlist_index::{Annotations, Rejection, ScopeRequirement, Tool};
 use shortlist_ingest::error::SourceError;
-use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig, EtagCovers, FieldMap, Token};
+use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig, EtagCovers, FieldMap};
 use shortlist_ingest::source::{Fetched, Record, Source, SourceState};
-use shortlist_ingest::testing::{Fault, HubServer, actions_of_jsonl};
+use shortlist_ingest::testing::{Fault, HubServer, actions_of_jsonl, loopback};
 
-use crate::support::{Waits, action, actions, config, hub};
+use crate::support::{Waits, action, actions, bearer, config, hub};
 
 fn start(actions: Vec<Value>) -> HubServer {
     HubServer::start(actions).expect("a loopback port")
@@ -204,20 +204,25 @@ fn a_bad_record_is_rejected_alone_and_with_its_reason() {
 #[test]
 fn hiccups_are_retried_with_growing_patience() {
     let catalog = actions(12);
-    let check = |faults: Vec<Option<Fault>>, waited: &[u64]| {
+    let check = |faults: Vec<Option<Fault>>, waited: &[std::ops::RangeInclusive<f64>]| {
         let server = start(catalog.clone());
         server.plan(faults.clone());
         let waits = Waits::default();
-        let source = AutomationHub::with_pause(config("hub", &server), None, waits.pause()).expect("a configuration");
+        let source = AutomationHub::with_pause(config("hub", &server), &loopback(), None, waits.pause())
+            .expect("a configuration");
         let (records, _) = read(&source).expect("a pass in the end");
         assert_eq!(ids(&records), offered(&catalog), "{faults:?}");
-        assert_eq!(waits.seconds(), waited, "{faults:?}");
+        let seconds = waits.seconds();
+        assert_eq!(seconds.len(), waited.len(), "{faults:?} waited {seconds:?}");
+        assert!(seconds.iter().zip(waited).all(|(wait, range)| range.contains(wait)), "{faults:?} waited {seconds:?}");
     };
     let status = |status, wait| Some(Fault::Status(status, wait));
-    check(vec![status(500, None), status(502, None), status(503, None), status(504, None)], &[1, 2, 4, 8]);
-    check(vec![None, status(429, Some(7))], &[7]);
-    check(vec![status(503, Some(86_400))], &[120]);
-    check(vec![None, Some(Fault::Cut), Some(Fault::Cut)], &[1, 2]);
+    check(
+        vec![status(500, None), status(502, None), status(503, None), status(504, None)],
+        &[0.5..=1.0, 1.0..=2.0, 2.0..=4.0, 4.0..=8.0],
+    );
+    check(vec![None, status(429, Some(7))], &[7.0..=7.7]);
+    check(vec![None, Some(Fault::Cut), Some(Fault::Cut)], &[0.5..=1.0, 1.0..=2.0]);
 }
 
 #[test]
@@ -359,7 +364,7 @@ fn the_token_is_sent_and_a_broken_one_is_refused_before() {
     read(&hub(config("hub", &server))).expect("a pass");
     let sent: Vec<Option<String>> = server.take_requests().into_iter().map(|request| request.authorization).collect();
     assert!(sent.iter().all(|header| header.as_deref() == Some("Bearer s3cret-token")), "{sent:?}");
-    let broken = AutomationHub::new(config("hub", &server), Token::new("s3cret\nline"));
+    let broken = AutomationHub::new(config("hub", &server), &loopback(), bearer("s3cret\nline"));
     let message = broken.map(|_| ()).expect_err("a line end cannot stand in a header").to_string();
     assert!(!message.contains("s3cret") && message.contains("token"), "{message}");
 }

@@ -5,8 +5,11 @@
 
 mod assets;
 mod automation_hub;
+mod credentials;
 mod google_discovery;
 mod jsonl;
 mod kill;
+mod network;
+mod peer;
 mod support;
 mod sync;

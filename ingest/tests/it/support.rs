@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use shortlist_index::{
     EmbedError, Embedder, Embedding, HashingEmbedder, ModelFingerprint, Snapshot, Store, StoreError, TextRole,
 };
+use shortlist_ingest::network::{Auth, Pause, Secret, Token};
 use shortlist_ingest::source::Source;
-use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig, Pause, Token};
+use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
-use shortlist_ingest::testing::HubServer;
+use shortlist_ingest::testing::{HubServer, loopback};
 use tempfile::TempDir;
 
 /// Numbers in a test's vectors.
@@ -40,8 +41,14 @@ impl Waits {
         Box::new(move |time| waits.lock().unwrap_or_else(PoisonError::into_inner).push(time))
     }
 
-    pub fn seconds(&self) -> Vec<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Duration::as_secs).collect()
+    /// Those since the last call.
+    pub fn take(&self) -> Vec<f64> {
+        let waits = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        waits.iter().map(Duration::as_secs_f64).collect()
+    }
+
+    pub fn seconds(&self) -> Vec<f64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Duration::as_secs_f64).collect()
     }
 }
 
@@ -52,8 +59,13 @@ pub fn config(name: &str, server: &HubServer) -> AutomationHubConfig {
 
 /// A source that does not wait between attempts.
 pub fn hub(config: AutomationHubConfig) -> AutomationHub {
-    AutomationHub::with_pause(config, Token::new("s3cret-token"), Waits::default().pause())
+    AutomationHub::with_pause(config, &loopback(), bearer("s3cret-token"), Waits::default().pause())
         .expect("a valid configuration")
+}
+
+/// A token that was read already.
+pub fn bearer(token: &str) -> Option<Auth> {
+    Token::new(token).map(|token| Auth::Bearer(Secret::Fixed(token)))
 }
 
 /// A folder of generations, and what is done with it.

@@ -269,7 +269,8 @@ fn a_source_that_cannot_be_opened_keeps_its_tools_and_the_others_go_on() {
         let base_url = server.base_url();
         format!("[[source]]\nname = {name:?}\ntype = \"automation_hub\"\nbase_url = {base_url:?}\n{more}\n")
     };
-    let text = source("locked", &locked, "token_env = \"HUB_TOKEN\"") + &source("good", &good, "");
+    let allow = "[network]\nallow = [\"127.0.0.0/8\"]\n".to_owned();
+    let text = allow + &source("locked", &locked, "token_env = \"HUB_TOKEN\"") + &source("good", &good, "");
     let config = Config::parse(&text, Path::new("shortlist.toml")).expect("a configuration");
     let opened = config.open(&Assets::locate(place.home()), &Silent, &|_| None);
     let report = place.sync(&opened).expect("a pass");

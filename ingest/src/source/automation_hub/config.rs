@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::network::{AuthKeys, OAuthConfig};
+
 /// Records on one page unless configured: 25 requests for a catalog of 5,000.
 const PAGE_LIMIT: usize = 200;
 /// Seconds for one request unless configured; a page is read within it or not at all.
@@ -29,15 +31,18 @@ pub struct AutomationHubConfig {
     /// Whether an empty string as next cursor means the end. It is a valid cursor otherwise.
     #[serde(default)]
     pub empty_cursor_ends: bool,
-    /// Whether the token may be sent over plain HTTP to another machine.
+    /// Whether credentials may be sent over plain HTTP to another machine.
     #[serde(default)]
     pub allow_plain_http: bool,
-    /// The file that holds the bearer token. Read by whoever builds the source, not by the source.
+    /// The file that holds the bearer token. Opened by whoever builds the source, not by the source; so are the next two.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
-    /// The environment variable that holds the bearer token. Read by whoever builds the source, not by the source.
+    /// The environment variable that holds the bearer token.
     #[serde(default)]
     pub token_env: Option<String>,
+    /// The token server that gives the bearer token.
+    #[serde(default)]
+    pub oauth: Option<OAuthConfig>,
     /// What the hub calls the parts of a page and of an action.
     #[serde(default)]
     pub fields: FieldMap,
@@ -133,7 +138,17 @@ impl AutomationHubConfig {
             allow_plain_http: false,
             token_file: None,
             token_env: None,
+            oauth: None,
             fields: FieldMap::default(),
+        }
+    }
+
+    /// The keys that name its credentials.
+    pub fn auth_keys(&self) -> AuthKeys<'_> {
+        AuthKeys {
+            token_env: self.token_env.as_deref(),
+            token_file: self.token_file.as_deref(),
+            oauth: self.oauth.as_ref(),
         }
     }
 }

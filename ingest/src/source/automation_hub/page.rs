@@ -3,9 +3,9 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use super::client::contract;
 use super::config::{AutomationHubConfig, FieldMap};
 use crate::error::SourceError;
+use crate::network::contract;
 
 /// The longest cursor that is sent back; it must fit an address.
 const CURSOR_BYTES_MAX: usize = 4_096;
