@@ -283,7 +283,7 @@ fn what_a_status_means_is_said() {
     check(401, "token");
     check(403, "right");
     check(404, "base_url");
-    check(304, "check base_url");
+    check(304, "check the source's address");
     check(418, "418");
 }
 
