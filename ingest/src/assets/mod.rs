@@ -20,6 +20,8 @@ mod wheel;
 
 pub use error::AssetError;
 pub use pins::{Asset, PinnedFile, PinnedTree, Pins, PipTags, Wheel};
+#[cfg(all(unix, feature = "testing"))]
+pub(crate) use pip::tail;
 pub use platform::Platform;
 pub use progress::{AssetEvent, Progress, Silent};
 

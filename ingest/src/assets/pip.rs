@@ -15,7 +15,7 @@ use super::progress::{AssetEvent, Progress};
 const POLL: Duration = Duration::from_millis(100);
 /// How long a download may take: 90 MB at 50 kB a second.
 const DOWNLOAD_TIME_MAX: Duration = Duration::from_secs(30 * 60);
-/// How much of pip's output goes into an error, in lines: its reason stands at the end.
+/// How much of a program's output goes into an error, in lines: its reason stands at the end.
 const OUTPUT_LINES_MAX: usize = 12;
 
 /// Downloads a wheel into `staging` and returns its path. Nothing of the package is run: `--only-binary` refuses source
@@ -108,8 +108,8 @@ fn failure(python: &Path, asset: &str, requirement: String, status: ExitStatus, 
     }
 }
 
-/// The last lines of pip's output.
-fn tail(log: &Path) -> String {
+/// The last lines of a program's output.
+pub(crate) fn tail(log: &Path) -> String {
     let output = fs::read(log).unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
     let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -2,14 +2,22 @@
 
 mod catalog;
 mod hub_server;
+#[cfg(unix)]
+mod process;
+#[cfg(unix)]
+mod python;
 
 use crate::network::{Network, NetworkConfig};
+
 pub use catalog::{CatalogError, actions_of_jsonl};
+pub use hub_server::{Fault, HubServer, Request};
+#[cfg(unix)]
+pub use process::{Peer, PeerError};
+#[cfg(unix)]
+pub use python::python;
 
 /// The network of tests: this machine.
 pub fn loopback() -> Network {
     let allow = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
     Network::new(&NetworkConfig { allow, ..NetworkConfig::default() }).unwrap_or_else(|_| Network::public_only())
 }
-
-pub use hub_server::{Fault, HubServer, Request};

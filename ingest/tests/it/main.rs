@@ -11,5 +11,6 @@ mod jsonl;
 mod kill;
 mod network;
 mod peer;
+mod peers;
 mod support;
 mod sync;

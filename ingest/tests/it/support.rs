@@ -1,7 +1,7 @@
 //! What several tests need: catalogs, a store in a folder of its own, and what it serves.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use shortlist_ingest::network::{Auth, Pause, Secret, Token};
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
-use shortlist_ingest::testing::{HubServer, loopback};
+use shortlist_ingest::testing::{HubServer, loopback, python};
 use tempfile::TempDir;
 
 /// Numbers in a test's vectors.
@@ -66,6 +66,19 @@ pub fn hub(config: AutomationHubConfig) -> AutomationHub {
 /// A token that was read already.
 pub fn bearer(token: &str) -> Option<Auth> {
     Token::new(token).map(|token| Auth::Bearer(Secret::Fixed(token)))
+}
+
+/// The interpreter of a peer, with what `tests/peers/<name>.txt` pins; installed once for all runs. `SHORTLIST_ASSETS` names
+/// a folder that has it on a machine without network.
+pub fn peer_python(name: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/assets");
+    let assets = std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from);
+    python(&assets, &peer_file(&format!("{name}.txt"))).expect("pip can install the peer")
+}
+
+/// A file of `tests/peers`.
+fn peer_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
 }
 
 /// A folder of generations, and what is done with it.
