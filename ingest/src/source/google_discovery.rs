@@ -40,7 +40,7 @@ use selection::Selection;
 pub const SOURCE_TYPE: &str = "google_discovery";
 
 /// Grows when the same document would give other tools or rejections, so that a pass after an upgrade does not answer "unchanged".
-const MAPPING: &str = "2";
+const MAPPING: &str = "3";
 
 /// The most methods one document may hold; the largest real one has 1,600.
 const METHODS_MAX: usize = 20_000;

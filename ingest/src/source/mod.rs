@@ -9,7 +9,9 @@ use crate::error::SourceError;
 
 pub mod automation_hub;
 pub mod google_discovery;
+mod http_method;
 pub mod jsonl;
+mod prose;
 pub(crate) mod unopened;
 
 /// What a source remembers between two syncs (ETags, cursors, file stamps), in words of its own. It travels in the

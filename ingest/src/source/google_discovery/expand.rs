@@ -8,6 +8,8 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use crate::source::prose::cut;
+
 /// How a request's body may be written: how deep references are followed, and the longest description of a field, in
 /// bytes. Short descriptions of two levels help more to call a tool than long ones of one.
 const REQUEST_PLANS: &[Plan] = &[(4, 300), (3, 300), (2, 300), (2, 120), (2, 50), (1, 300), (1, 100), (1, 0)];
@@ -255,17 +257,4 @@ fn is_output_only(field: &Value) -> bool {
     let described = field.get("description").and_then(Value::as_str);
     field.get("readOnly") == Some(&Value::Bool(true))
         || described.is_some_and(|text| text.starts_with("Output only") || text.starts_with("[Output Only]"))
-}
-
-/// The text, at most `max` bytes of it and then an ellipsis, cut between words; nothing when `max` is 0.
-fn cut(text: &str, max: usize) -> String {
-    if max == 0 {
-        return String::new();
-    }
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let end = text.floor_char_boundary(max);
-    let end = text[..end].rfind(char::is_whitespace).unwrap_or(end);
-    format!("{}…", text[..end].trim_end())
 }

@@ -1,12 +1,13 @@
 //! One method of a document -> [`Draft`].
 
 use serde_json::{Map, Value, json};
-use shortlist_index::{Annotations, Execution, Rejection, ScopeRequirement};
+use shortlist_index::{Execution, Rejection, ScopeRequirement};
 
 use super::expand::{Expander, parameter};
 use super::version::ApiVersion;
 use crate::draft::Draft;
 use crate::normalize::rejection;
+use crate::source::http_method::annotations;
 
 /// How deep resources may lie in each other; the deepest real ones have nine levels.
 const RESOURCE_DEPTH_MAX: usize = 32;
@@ -64,7 +65,7 @@ impl<'a> Api<'a> {
             description: text("description").unwrap_or_default().to_owned(),
             input_schema: Some(self.input(id, method).map_err(reject)?),
             output_schema: self.output(method),
-            annotations: annotations(verb, name),
+            annotations: annotations(verb, &[name]),
             tags: vec![self.title.to_owned(), self.version.to_string()],
             execution: Execution {
                 mode: Some("http".to_owned()),
@@ -119,28 +120,6 @@ impl<'a> Api<'a> {
     fn output(&self, method: &Map<String, Value>) -> Option<Value> {
         let response = method.get("response")?.get("$ref")?.as_str()?;
         Some(self.expander.response(response))
-    }
-}
-
-/// What the verb says of a method's effects. A POST may be a search in disguise, so one that reads like a question claims
-/// nothing, rather than that it changes something; none is ever claimed to be read-only.
-fn annotations(verb: &str, name: &str) -> Annotations {
-    let action = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
-    let asks =
-        ["get", "list", "search", "query", "test", "batchget", "find", "lookup", "check", "validate", "generate"]
-            .iter()
-            .any(|word| action.starts_with(word));
-    let deletes = ["delete", "purge", "destroy", "erase", "wipe"].iter().any(|word| action.contains(word));
-    match verb {
-        "GET" => {
-            Annotations { read_only: Some(true), destructive: Some(false), idempotent: Some(true), open_world: None }
-        }
-        "DELETE" => {
-            Annotations { read_only: Some(false), destructive: Some(true), idempotent: Some(true), open_world: None }
-        }
-        "PUT" => Annotations { read_only: Some(false), idempotent: Some(true), ..Annotations::default() },
-        "POST" if asks => Annotations::default(),
-        _ => Annotations { read_only: Some(false), destructive: deletes.then_some(true), ..Annotations::default() },
     }
 }
 
