@@ -22,6 +22,11 @@
 //! type = "automation_hub"
 //! base_url = "https://hub.example"
 //! token_env = "HUB_TOKEN"          # or token_file, or oauth = { token_url, client_id, client_secret_env, … }
+//!
+//! [[source]]
+//! name = "apis"
+//! type = "openapi"
+//! path = "apis"                    # a document, or a folder of them
 //! ```
 //!
 //! Paths are relative to the file's own folder. A key that nobody reads is an error: it is a misspelt one.
@@ -43,6 +48,7 @@ use crate::source::Source;
 use crate::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use crate::source::google_discovery::GoogleDiscovery;
 use crate::source::jsonl::Jsonl;
+use crate::source::openapi::{OpenApi, OpenApiConfig};
 use crate::source::unopened::Unopened;
 
 /// The largest configuration file, in bytes: one of a thousand sources is smaller.
@@ -69,6 +75,8 @@ pub enum SourceConfig {
     Jsonl(JsonlConfig),
     /// `type = "automation_hub"`
     AutomationHub(Box<AutomationHubConfig>),
+    /// `type = "openapi"`
+    OpenApi(OpenApiConfig),
 }
 
 /// A folder of Discovery documents.
@@ -228,6 +236,9 @@ impl Config {
                     let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
                     Box::new(AutomationHub::new((**config).clone(), &network()?, auth)?)
                 }
+                SourceConfig::OpenApi(config) => {
+                    Box::new(OpenApi::new(&config.name, self.relative(&config.path), config.namespace.clone()))
+                }
             })
         };
         let or_why_not = |source: &SourceConfig| -> Box<dyn Source> {
@@ -273,6 +284,7 @@ impl SourceConfig {
             Self::GoogleDiscovery(config) => &config.name,
             Self::Jsonl(config) => &config.name,
             Self::AutomationHub(config) => &config.name,
+            Self::OpenApi(config) => &config.name,
         }
     }
 
@@ -282,6 +294,7 @@ impl SourceConfig {
             Self::GoogleDiscovery(_) => "google_discovery",
             Self::Jsonl(_) => "jsonl",
             Self::AutomationHub(_) => "automation_hub",
+            Self::OpenApi(_) => "openapi",
         }
     }
 
@@ -290,11 +303,12 @@ impl SourceConfig {
         fn of<T: DeserializeOwned>(table: toml::Table) -> Result<T, String> {
             table.try_into().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())
         }
-        let known = "there are \"google_discovery\", \"jsonl\" and \"automation_hub\"";
+        let known = "there are \"google_discovery\", \"jsonl\", \"automation_hub\" and \"openapi\"";
         match table.remove("type") {
             Some(toml::Value::String(kind)) => match kind.as_str() {
                 "google_discovery" => of(table).map(Self::GoogleDiscovery),
                 "jsonl" => of(table).map(Self::Jsonl),
+                "openapi" => of(table).map(Self::OpenApi),
                 "automation_hub" => {
                     let config: AutomationHubConfig = of(table)?;
                     config.auth_keys().check()?;

@@ -24,15 +24,19 @@ fn every_kind_of_source_is_read() {
         type = "automation_hub"
         base_url = "https://hub.example"
         token_env = "HUB_TOKEN"
+        [[source]]
+        name = "apis"
+        type = "openapi"
+        path = "apis"
         "#,
     )
     .expect("a configuration");
     let names: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
-    assert_eq!(names, ["google", "tools", "hub"]);
+    assert_eq!(names, ["google", "tools", "hub", "apis"]);
     let assets = Assets::locate("nowhere");
     let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
     let sources = config.open(&assets, &crate::assets::Silent, &variable);
-    assert_eq!(sources.len(), 3);
+    assert_eq!(sources.len(), 4);
     let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
     assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
 }

@@ -11,6 +11,7 @@ pub mod automation_hub;
 pub mod google_discovery;
 mod http_method;
 pub mod jsonl;
+pub mod openapi;
 mod prose;
 pub(crate) mod unopened;
 
