@@ -26,7 +26,7 @@
 //! [[source]]
 //! name = "apis"
 //! type = "openapi"
-//! path = "apis"                    # a document, or a folder of them
+//! path = "apis"                    # a document, or a folder of them; or url = "https://…" with credentials as above
 //! ```
 //!
 //! Paths are relative to the file's own folder. A key that nobody reads is an error: it is a misspelt one.
@@ -76,7 +76,7 @@ pub enum SourceConfig {
     /// `type = "automation_hub"`
     AutomationHub(Box<AutomationHubConfig>),
     /// `type = "openapi"`
-    OpenApi(OpenApiConfig),
+    OpenApi(Box<OpenApiConfig>),
 }
 
 /// A folder of Discovery documents.
@@ -236,9 +236,13 @@ impl Config {
                     let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
                     Box::new(AutomationHub::new((**config).clone(), &network()?, auth)?)
                 }
-                SourceConfig::OpenApi(config) => {
-                    Box::new(OpenApi::new(&config.name, self.relative(&config.path), config.namespace.clone()))
-                }
+                SourceConfig::OpenApi(config) => Box::new(match &config.path {
+                    Some(path) => OpenApi::new(&config.name, self.relative(path), config.namespace.clone()),
+                    None => {
+                        let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
+                        OpenApi::at_url(config, &network()?, auth)?
+                    }
+                }),
             })
         };
         let or_why_not = |source: &SourceConfig| -> Box<dyn Source> {
@@ -308,7 +312,11 @@ impl SourceConfig {
             Some(toml::Value::String(kind)) => match kind.as_str() {
                 "google_discovery" => of(table).map(Self::GoogleDiscovery),
                 "jsonl" => of(table).map(Self::Jsonl),
-                "openapi" => of(table).map(Self::OpenApi),
+                "openapi" => {
+                    let config: OpenApiConfig = of(table)?;
+                    config.check()?;
+                    Ok(Self::OpenApi(Box::new(config)))
+                }
                 "automation_hub" => {
                     let config: AutomationHubConfig = of(table)?;
                     config.auth_keys().check()?;

@@ -28,15 +28,21 @@ fn every_kind_of_source_is_read() {
         name = "apis"
         type = "openapi"
         path = "apis"
+        [[source]]
+        name = "remote"
+        type = "openapi"
+        url = "https://api.example/openapi.json"
+        namespace = "billing"
+        token_env = "HUB_TOKEN"
         "#,
     )
     .expect("a configuration");
     let names: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
-    assert_eq!(names, ["google", "tools", "hub", "apis"]);
+    assert_eq!(names, ["google", "tools", "hub", "apis", "remote"]);
     let assets = Assets::locate("nowhere");
     let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
     let sources = config.open(&assets, &crate::assets::Silent, &variable);
-    assert_eq!(sources.len(), 4);
+    assert_eq!(sources.len(), 5);
     let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
     assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
 }
@@ -99,6 +105,10 @@ fn an_error_names_the_file_the_source_and_the_key() {
     check("[[source]]\nname='a'\ntype='jsonl'\n", &["path"]);
     check("[[source]]\nname='a'\ntype='jsonl'\npath='b'\nfile='c'\n", &["file", "path"]);
     check("[[source]]\nname='A b'\ntype='jsonl'\npath='b'\n", &["A b", "a-z"]);
+    check("[[source]]\nname='a'\ntype='openapi'\n", &["\"path\"", "\"url\""]);
+    check("[[source]]\nname='a'\ntype='openapi'\npath='b'\nurl='https://c.example'\n", &["two sources"]);
+    check("[[source]]\nname='a'\ntype='openapi'\npath='b'\ntoken_env='T'\n", &["credentials"]);
+    check("[[source]]\nname='a'\ntype='openapi'\nurl='c.example'\n", &["\"url\""]);
     let twice = "[[source]]\nname='a'\ntype='jsonl'\npath='b'\n".repeat(2);
     check(&twice, &["source number 2", "same name"]);
 }

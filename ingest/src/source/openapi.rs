@@ -21,13 +21,16 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use shortlist_index::hex;
 
 use super::{Fetched, Record, Source, SourceState};
 use crate::error::SourceError;
+use crate::network::{Auth, Network};
 use crate::normalize::rejection;
 
 mod config;
@@ -41,11 +44,14 @@ mod operation;
 mod parse;
 mod schema;
 mod security;
+mod web;
 
 pub use config::OpenApiConfig;
 use document::NO_API;
 use files::Files;
 use library::Library;
+use parse::parse;
+use web::{Page, Web};
 
 /// The kind's name in configuration and provenance.
 pub const SOURCE_TYPE: &str = "openapi";
@@ -57,11 +63,16 @@ const MAPPING: &str = "1";
 const BATCH: usize = 16;
 
 /// One document, or a folder of them.
-#[derive(Clone, Debug)]
 pub struct OpenApi {
     name: String,
     namespace: Option<String>,
-    path: PathBuf,
+    place: Place,
+}
+
+/// Where the documents are.
+enum Place {
+    Disk(PathBuf),
+    Web(Box<Web>),
 }
 
 /// What became of one file of a folder.
@@ -83,14 +94,25 @@ impl OpenApi {
     ///
     /// `namespace` is that of a single document, or stands before the paths of a folder's documents.
     pub fn new(name: impl Into<String>, path: impl Into<PathBuf>, namespace: Option<String>) -> Self {
-        Self { name: name.into(), path: path.into(), namespace }
+        Self { name: name.into(), namespace, place: Place::Disk(path.into()) }
     }
 
-    fn state(&self, files: &Files) -> SourceState {
+    /// The document behind the address of a configuration; `auth` are its credentials.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the address is none, is not allowed or is not there, or the credentials cannot be used.
+    pub fn at_url(config: &OpenApiConfig, network: &Network, auth: Option<Auth>) -> Result<Self, SourceError> {
+        let url = config.url.as_deref().unwrap_or_default();
+        let web = Web::new(&config.name, url, network, auth, config.allow_plain_http)?;
+        Ok(Self { name: config.name.clone(), namespace: config.namespace.clone(), place: Place::Web(Box::new(web)) })
+    }
+
+    /// What a pass leaves: `digest` is that of all content that it read.
+    fn state(&self, digest: String) -> SourceState {
         SourceState::from([
             ("mapping".to_owned(), MAPPING.to_owned()),
             ("namespace".to_owned(), self.namespace.clone().unwrap_or_default()),
-            ("documents_sha256".to_owned(), files.digest()),
+            ("documents_sha256".to_owned(), digest),
         ])
     }
 
@@ -108,16 +130,65 @@ impl OpenApi {
         }
     }
 
-    fn fetch_document(&self, files: &Files, sink: &mut dyn FnMut(Record)) -> Result<(), SourceError> {
-        for path in files.paths() {
-            let reading = self.read(files, path, self.own_namespace())?;
-            match reading.content {
-                Content::Api(records) => records.into_iter().for_each(&mut *sink),
-                Content::Part => return Err(self.no_catalog(NO_API)),
-                Content::Broken(reason) => return Err(self.no_catalog(&reason)),
+    fn fetch_files(
+        &self,
+        path: &Path,
+        since: Option<&SourceState>,
+        sink: &mut dyn FnMut(Record),
+    ) -> Result<Fetched, SourceError> {
+        let files = Files::list(&self.name, path)?;
+        let state = self.state(files.digest());
+        if since == Some(&state) {
+            return Ok(Fetched::Unchanged);
+        }
+        if files.is_folder() {
+            self.fetch_folder(&files, sink)?;
+        } else {
+            for file in files.paths() {
+                let reading = self.read(&files, file, self.own_namespace())?;
+                self.give_only(reading.content, &path.display().to_string(), sink)?;
             }
         }
-        Ok(())
+        Ok(Fetched::Complete(state))
+    }
+
+    fn fetch_url(
+        &self,
+        web: &Web,
+        since: Option<&SourceState>,
+        sink: &mut dyn FnMut(Record),
+    ) -> Result<Fetched, SourceError> {
+        // An ETag vouches for the document; that it would be mapped to the same tools again, the rest of the state does.
+        let known = since.filter(|since| {
+            let digest = since.get("documents_sha256").cloned().unwrap_or_default();
+            self.state(digest).iter().all(|(key, value)| since.get(key) == Some(value))
+        });
+        let etag = known.and_then(|known| known.get("etag"));
+        let Some(Page { body, etag }) = web.get(etag.map(String::as_str))? else { return Ok(Fetched::Unchanged) };
+        let mut state = self.state(hex(&Sha256::digest(&body)));
+        if known.is_some_and(|known| known.get("documents_sha256") == state.get("documents_sha256")) {
+            return Ok(Fetched::Unchanged);
+        }
+        let content = match parse(&body) {
+            Ok(root) => self.map(&Library::alone(root), self.own_namespace()),
+            Err(reason) => Content::Broken(reason),
+        };
+        self.give_only(content, &web.shown(), sink)?;
+        state.extend(etag.map(|etag| ("etag".to_owned(), etag)));
+        Ok(Fetched::Complete(state))
+    }
+
+    /// Gives the records of the only document, which must be one.
+    fn give_only(&self, content: Content, shown: &str, sink: &mut dyn FnMut(Record)) -> Result<(), SourceError> {
+        let reason = match content {
+            Content::Api(records) => {
+                records.into_iter().for_each(sink);
+                return Ok(());
+            }
+            Content::Part => NO_API.to_owned(),
+            Content::Broken(reason) => reason,
+        };
+        Err(SourceError::NoCatalog { name: self.name.clone(), detail: format!("{shown} cannot be taken: {reason}") })
     }
 
     fn fetch_folder(&self, files: &Files, sink: &mut dyn FnMut(Record)) -> Result<(), SourceError> {
@@ -169,17 +240,14 @@ impl OpenApi {
             Ok(files.parse(path)?.and_then(Result::ok))
         };
         let library = Library::open(path, root, &mut read)?;
-        let content = match document::records(&library, &self.name, namespace) {
-            Ok(records) => Content::Api(records),
-            Err(reason) => Content::Broken(reason),
-        };
+        let content = self.map(&library, namespace);
         Ok(Reading { content, siblings: library.siblings().map(str::to_owned).collect() })
     }
 
-    fn no_catalog(&self, reason: &str) -> SourceError {
-        SourceError::NoCatalog {
-            name: self.name.clone(),
-            detail: format!("{} cannot be taken: {reason}", self.path.display()),
+    fn map(&self, library: &Library, namespace: &str) -> Content {
+        match document::records(library, &self.name, namespace) {
+            Ok(records) => Content::Api(records),
+            Err(reason) => Content::Broken(reason),
         }
     }
 }
@@ -194,16 +262,9 @@ impl Source for OpenApi {
     }
 
     fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError> {
-        let files = Files::list(&self.name, &self.path)?;
-        let state = self.state(&files);
-        if since == Some(&state) {
-            return Ok(Fetched::Unchanged);
+        match &self.place {
+            Place::Disk(path) => self.fetch_files(path, since, sink),
+            Place::Web(web) => self.fetch_url(web, since, sink),
         }
-        if files.is_folder() {
-            self.fetch_folder(&files, sink)?;
-        } else {
-            self.fetch_document(&files, sink)?;
-        }
-        Ok(Fetched::Complete(state))
     }
 }

@@ -3,13 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use shortlist_index::{Rejection, Tool};
 use shortlist_ingest::error::SourceError;
-use shortlist_ingest::source::openapi::OpenApi;
+use shortlist_ingest::network::Network;
+use shortlist_ingest::source::openapi::{OpenApi, OpenApiConfig};
 use shortlist_ingest::source::{Fetched, Source, SourceState};
+use shortlist_ingest::testing::loopback;
 use tempfile::TempDir;
+
+use crate::peer::{Peer, reply};
+use crate::support::bearer;
 
 mod mutations;
 
@@ -324,4 +330,77 @@ fn paths_that_are_too_long_for_a_ref_are_tools_all_the_same() {
     assert_eq!((tools.len(), rejections.len()), (2, 0));
     assert_ne!(tools[0].reference, tools[1].reference);
     assert_eq!(tools[0].provenance.foreign_id, format!("shop:GET {}", long("one")));
+}
+
+/// A server of one document that may change, for whoever has the token.
+fn server(document: &Arc<Mutex<(&'static str, String)>>) -> Peer {
+    let document = Arc::clone(document);
+    Peer::start(move |asked, to| {
+        let (etag, text) = document.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if asked.header("authorization") != Some("Bearer s3cret") {
+            reply(to, "401 Unauthorized", &[], b"")
+        } else if asked.header("if-none-match") == Some(etag) {
+            reply(to, "304 Not Modified", &[("ETag", etag)], b"")
+        } else {
+            reply(to, "200 OK", &[("ETag", etag)], text.as_bytes())
+        }
+    })
+}
+
+fn config(url: String) -> OpenApiConfig {
+    OpenApiConfig {
+        name: "apis".to_owned(),
+        path: None,
+        url: Some(url),
+        namespace: None,
+        token_env: None,
+        token_file: None,
+        oauth: None,
+        allow_plain_http: false,
+    }
+}
+
+#[test]
+fn a_document_behind_an_address_is_sent_once_until_it_changes() {
+    let text = fs::read_to_string(shop("lamps.yaml")).expect("readable");
+    let document = Arc::new(Mutex::new(("\"1\"", text.clone())));
+    let set = |to: (&'static str, String)| *document.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    let peer = server(&document);
+    let source = OpenApi::at_url(&config(peer.url("/lamps?key=hidden")), &loopback(), bearer("s3cret")).expect("open");
+    let again = |state: &SourceState| source.fetch(Some(state), &mut |_| panic!("nothing is to be given"));
+
+    let (state, tools, rejections) = fetch_from(&source).expect("readable");
+    assert_eq!((tools.len(), rejections.len()), (3, 0));
+    assert_eq!(tools[0].reference.namespace(), "apis");
+    assert_eq!(again(&state).expect("reachable"), Fetched::Unchanged);
+    let asked = peer.take_asked();
+    assert_eq!((asked.len(), asked[1].header("if-none-match")), (2, Some("\"1\"")));
+
+    set(("\"2\"", text.clone()));
+    assert_eq!(again(&state).expect("reachable"), Fetched::Unchanged, "another ETag of the same bytes");
+    set(("\"1\"", text.clone()));
+    let mut older = state.clone();
+    older.insert("mapping".to_owned(), "0".to_owned());
+    let read = source.fetch(Some(&older), &mut |_| ()).expect("reachable");
+    assert_eq!(read, Fetched::Complete(state.clone()), "an ETag says nothing of this program");
+    set(("\"3\"", text.replace("Lamps_Get", "Lamps_Show")));
+    let mut names = BTreeSet::new();
+    let read = source.fetch(Some(&state), &mut |record| _ = names.insert(record.expect("a tool").name));
+    assert!(matches!(read, Ok(Fetched::Complete(_))) && names.contains("Lamps_Show"), "{names:?}");
+
+    set(("\"4\"", "openapi: [".to_owned()));
+    let error = fetch_from(&source).expect_err("half a document").to_string();
+    assert!(error.contains("YAML") && error.contains("/lamps ") && !error.contains("hidden"), "{error}");
+}
+
+#[test]
+fn an_address_is_held_to_the_operators_rules() {
+    let peer = server(&Arc::new(Mutex::new(("\"1\"", String::new()))));
+    let open = |url: String, network: &Network| OpenApi::at_url(&config(url), network, None);
+    let refused = open(peer.url("/"), &Network::public_only()).err().map(|error| error.to_string());
+    assert!(refused.as_ref().is_some_and(|error| error.contains("127.0.0.1")), "{refused:?}");
+    assert!(open("not an address".to_owned(), &loopback()).is_err());
+    let source = open(peer.url("/"), &loopback()).expect("allowed");
+    let error = fetch_from(&source).expect_err("without a token").to_string();
+    assert!(error.contains("401"), "{error}");
 }

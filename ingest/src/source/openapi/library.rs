@@ -59,6 +59,11 @@ impl Library {
         Ok(library)
     }
 
+    /// A document with nothing beside it.
+    pub fn alone(root: Value) -> Self {
+        Self { documents: vec![(String::new(), root)] }
+    }
+
     /// The API's own document.
     pub fn root(&self) -> Place<'_> {
         // There is always one.

@@ -112,8 +112,6 @@ fn scheme_type(library: &Library, scheme: Place<'_>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use serde_json::json;
 
     use super::*;
@@ -127,8 +125,7 @@ mod tests {
         if let Some(document) = document {
             root["security"] = document;
         }
-        let mut read = |_: &str| -> Result<Option<Value>, Infallible> { Ok(None) };
-        let Ok(library) = Library::open("shop", root, &mut read);
+        let library = Library::alone(root);
         let operation = operation.map_or(json!({}), |security| json!({ "security": security }));
         let found = Schemes::of(&library).of_operation(&operation);
         if let Err(part) = expected {
