@@ -43,12 +43,14 @@ use thiserror::Error;
 
 use crate::assets::{AssetError, Assets, Progress};
 use crate::error::SourceError;
-use crate::network::{Auth, AuthKeys, Network, NetworkConfig, NetworkError, Places};
+use crate::network::{Auth, AuthKeys, Network, NetworkConfig, NetworkError, Places, Secret};
 use crate::source::Source;
+use crate::source::arcade::{self, Arcade, ArcadeConfig};
 use crate::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use crate::source::google_discovery::GoogleDiscovery;
 use crate::source::jsonl::Jsonl;
 use crate::source::openapi::{OpenApi, OpenApiConfig};
+use crate::source::parquet::{self, Parquet};
 use crate::source::unopened::Unopened;
 
 /// The largest configuration file, in bytes: one of a thousand sources is smaller.
@@ -72,11 +74,15 @@ pub enum SourceConfig {
     /// `type = "google_discovery"`
     GoogleDiscovery(GoogleDiscoveryConfig),
     /// `type = "jsonl"`
-    Jsonl(JsonlConfig),
+    Jsonl(FileConfig),
+    /// `type = "parquet"`
+    Parquet(FileConfig),
     /// `type = "automation_hub"`
     AutomationHub(Box<AutomationHubConfig>),
     /// `type = "openapi"`
     OpenApi(Box<OpenApiConfig>),
+    /// `type = "arcade"`
+    Arcade(ArcadeConfig),
 }
 
 /// A folder of Discovery documents.
@@ -92,13 +98,13 @@ pub struct GoogleDiscoveryConfig {
     pub apis: Vec<String>,
 }
 
-/// A JSONL file.
+/// A file of the exchange format.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JsonlConfig {
+pub struct FileConfig {
     /// The source's name.
     pub name: String,
-    /// The file, plain or gzip.
+    /// The file: lines plain or gzip, or Parquet.
     pub path: PathBuf,
 }
 
@@ -232,6 +238,7 @@ impl Config {
                     Box::new(GoogleDiscovery::new(&config.name, folder, &config.apis))
                 }
                 SourceConfig::Jsonl(config) => Box::new(Jsonl::new(&config.name, self.relative(&config.path))),
+                SourceConfig::Parquet(config) => Box::new(Parquet::new(&config.name, self.relative(&config.path))),
                 SourceConfig::AutomationHub(config) => {
                     let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
                     Box::new(AutomationHub::new((**config).clone(), &network()?, auth)?)
@@ -243,6 +250,9 @@ impl Config {
                         OpenApi::at_url(config, &network()?, auth)?
                     }
                 }),
+                SourceConfig::Arcade(config) => {
+                    Box::new(Arcade::new(config, &network()?, self.secret(config, variable)?)?)
+                }
             })
         };
         let or_why_not = |source: &SourceConfig| -> Box<dyn Source> {
@@ -272,6 +282,15 @@ impl Config {
         })
     }
 
+    /// The secret of a worker.
+    fn secret(&self, config: &ArcadeConfig, variable: &dyn Fn(&str) -> Option<String>) -> Result<Secret, ConfigError> {
+        let places = Places { folder: self.folder(), variable };
+        let secret = Secret::open(config.secret_env.as_deref(), config.secret_file.as_deref(), &places);
+        secret
+            .and_then(|secret| secret.ok_or_else(|| "it names no secret".to_owned()))
+            .map_err(|reason| ConfigError::NoCredentials { path: self.path.clone(), name: config.name.clone(), reason })
+    }
+
     fn relative(&self, path: &Path) -> PathBuf {
         self.folder().join(path)
     }
@@ -286,9 +305,10 @@ impl SourceConfig {
     pub fn name(&self) -> &str {
         match self {
             Self::GoogleDiscovery(config) => &config.name,
-            Self::Jsonl(config) => &config.name,
+            Self::Jsonl(config) | Self::Parquet(config) => &config.name,
             Self::AutomationHub(config) => &config.name,
             Self::OpenApi(config) => &config.name,
+            Self::Arcade(config) => &config.name,
         }
     }
 
@@ -297,8 +317,10 @@ impl SourceConfig {
         match self {
             Self::GoogleDiscovery(_) => "google_discovery",
             Self::Jsonl(_) => "jsonl",
+            Self::Parquet(_) => parquet::SOURCE_TYPE,
             Self::AutomationHub(_) => "automation_hub",
             Self::OpenApi(_) => "openapi",
+            Self::Arcade(_) => arcade::SOURCE_TYPE,
         }
     }
 
@@ -307,7 +329,8 @@ impl SourceConfig {
         fn of<T: DeserializeOwned>(table: toml::Table) -> Result<T, String> {
             table.try_into().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())
         }
-        let known = "there are \"google_discovery\", \"jsonl\", \"automation_hub\" and \"openapi\"";
+        let known =
+            "there are \"google_discovery\", \"jsonl\", \"parquet\", \"automation_hub\", \"openapi\" and \"arcade\"";
         match table.remove("type") {
             Some(toml::Value::String(kind)) => match kind.as_str() {
                 "google_discovery" => of(table).map(Self::GoogleDiscovery),
@@ -317,10 +340,16 @@ impl SourceConfig {
                     config.check()?;
                     Ok(Self::OpenApi(Box::new(config)))
                 }
+                "parquet" => of(table).map(Self::Parquet),
                 "automation_hub" => {
                     let config: AutomationHubConfig = of(table)?;
                     config.auth_keys().check()?;
                     Ok(Self::AutomationHub(Box::new(config)))
+                }
+                "arcade" => {
+                    let config: ArcadeConfig = of(table)?;
+                    config.check()?;
+                    Ok(Self::Arcade(config))
                 }
                 _ => Err(format!("its \"type\" is {kind:?}; {known}")),
             },

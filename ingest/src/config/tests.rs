@@ -34,15 +34,24 @@ fn every_kind_of_source_is_read() {
         url = "https://api.example/openapi.json"
         namespace = "billing"
         token_env = "HUB_TOKEN"
+        [[source]]
+        name = "table"
+        type = "parquet"
+        path = "tools.parquet"
+        [[source]]
+        name = "desk"
+        type = "arcade"
+        base_url = "https://worker.example"
+        secret_env = "HUB_TOKEN"
         "#,
     )
     .expect("a configuration");
     let names: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
-    assert_eq!(names, ["google", "tools", "hub", "apis", "remote"]);
+    assert_eq!(names, ["google", "tools", "hub", "apis", "remote", "table", "desk"]);
     let assets = Assets::locate("nowhere");
     let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
     let sources = config.open(&assets, &crate::assets::Silent, &variable);
-    assert_eq!(sources.len(), 5);
+    assert_eq!(sources.len(), 7);
     let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
     assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
 }

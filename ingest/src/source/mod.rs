@@ -7,11 +7,14 @@ use shortlist_index::{Rejection, Tool};
 
 use crate::error::SourceError;
 
+pub mod arcade;
 pub mod automation_hub;
+mod exchange;
 pub mod google_discovery;
 mod http_method;
 pub mod jsonl;
 pub mod openapi;
+pub mod parquet;
 mod prose;
 pub(crate) mod unopened;
 

@@ -3,6 +3,7 @@
 // A test that finds what cannot be says so by panicking; the lint is for code that serves.
 #![allow(clippy::panic)]
 
+mod arcade;
 mod assets;
 mod automation_hub;
 mod credentials;
@@ -13,6 +14,7 @@ mod network;
 mod npm;
 mod openapi;
 mod openapi_directory;
+mod parquet;
 mod peer;
 mod peers;
 mod support;

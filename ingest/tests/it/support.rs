@@ -77,7 +77,7 @@ pub fn peer_python(name: &str) -> PathBuf {
 }
 
 /// A file of `tests/peers`.
-fn peer_file(name: &str) -> PathBuf {
+pub fn peer_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
 }
 

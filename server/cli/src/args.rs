@@ -60,7 +60,7 @@ pub struct DemoArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A configuration names its sources:\n\n  \
-    [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or google_discovery, automation_hub, openapi\n  path = \"tools.jsonl.gz\"\n\n\
+    [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or parquet, google_discovery, automation_hub, openapi, arcade\n  path = \"tools.jsonl.gz\"\n\n\
     An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools.")]
 pub struct SyncArgs {
     /// The configuration of the sources

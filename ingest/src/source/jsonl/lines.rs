@@ -5,11 +5,8 @@ use std::io::{self, BufRead, BufReader};
 
 use flate2::bufread::MultiGzDecoder;
 
-/// The longest line; a tool's two schemas have at most a quarter of a megabyte each.
-pub(super) const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// The most bytes a file may have when it is unpacked: a gzip stream of a few megabytes can hold a disk full of zeros. The
-/// largest real catalog (115,824 tools) has 200 MB.
-const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+use crate::source::exchange::{RECORD_BYTES_MAX, UNPACKED_BYTES_MAX};
+
 /// How a gzip stream begins (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 /// How a text may begin that some editors write.
@@ -27,7 +24,7 @@ pub(super) struct Lines {
 pub(super) enum Next<'a> {
     /// A line, without its end.
     Line(&'a [u8]),
-    /// A line beyond [`LINE_BYTES_MAX`], which was skipped.
+    /// A line beyond [`RECORD_BYTES_MAX`], which was skipped.
     TooLong,
     /// The file is larger than it may be; nothing more is read of it.
     TooMuch {
@@ -78,7 +75,7 @@ impl Lines {
             let taken = end.map_or(available.len(), |end| end + 1);
             let text = &available[..end.unwrap_or(taken)];
             // A line that is too long is read to its end but not kept.
-            too_long |= self.line.len() + text.len() > LINE_BYTES_MAX;
+            too_long |= self.line.len() + text.len() > RECORD_BYTES_MAX;
             if !too_long {
                 self.line.extend_from_slice(text);
             }
@@ -137,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_and_the_next_is_read() {
-        let mut text = vec![b'x'; LINE_BYTES_MAX + 1];
+        let mut text = vec![b'x'; RECORD_BYTES_MAX + 1];
         text.extend_from_slice(b"\nnext");
         for bytes in [text.clone(), zipped(&text)] {
             let mut lines = Lines::new(file_of(&bytes)).expect("opened");

@@ -1,16 +1,16 @@
-//! [`Line`]: one object of the exchange format.
+//! [`Line`]: one record of the exchange format.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shortlist_index::{Annotations, Execution, ScopeRequirement};
 
 use crate::draft::Draft;
 
-/// The keys of a line. An optional key may be `null`.
+/// The keys of a record. An optional key may be `null`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Line {
+pub(in crate::source) struct Line {
     id: String,
     namespace: String,
     name: String,
@@ -50,16 +50,21 @@ enum Deprecation {
 }
 
 impl Line {
-    /// Parses a line; the reason when it is not of the format.
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
+    /// Parses a text; what is to be said of it when it is not of the format.
+    pub(in crate::source) fn parse(text: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(text).map_err(|error| {
             // serde_json counts lines within the text it was given, which is always the first here.
             let message = error.to_string().replace(" at line 1 column ", " at column ");
-            format!("the line is not of the format: {message}")
+            format!("is not of the format: {message}")
         })
     }
 
-    pub fn into_draft(self) -> Draft {
+    /// Takes a parsed object; what is to be said of it when it is not of the format.
+    pub(in crate::source) fn of(object: Map<String, Value>) -> Result<Self, String> {
+        serde_json::from_value(Value::Object(object)).map_err(|error| format!("is not of the format: {error}"))
+    }
+
+    pub(super) fn into_draft(self) -> Draft {
         let name_in_id = self.id.strip_prefix(&self.namespace).and_then(|rest| rest.strip_prefix(':'));
         let ref_name = name_in_id.filter(|rest| !rest.is_empty()).unwrap_or(&self.id).to_owned();
         Draft {
