@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -59,10 +59,18 @@ impl CatalogFile {
         SourceError::TooLarge { name: self.name.clone(), what: self.path.display().to_string(), max, unit }
     }
 
+    /// The file, which is one: a pipe would be waited for, and a device has no end.
+    pub(super) fn open(&self) -> Result<File, SourceError> {
+        let file = crate::files::open(&self.path).map_err(|error| self.io_error(error))?;
+        let n_bytes = file.metadata().map_err(|error| self.io_error(error))?.len();
+        if n_bytes > UNPACKED_BYTES_MAX { Err(self.too_large(UNPACKED_BYTES_MAX, "bytes")) } else { Ok(file) }
+    }
+
     /// Size and SHA-256 of the file as it lies on the disk.
     pub(super) fn stamp(&self) -> Result<SourceState, SourceError> {
         let mut hasher = HashWriter(Sha256::new());
-        let mut file = File::open(&self.path).map_err(|error| self.io_error(error))?;
+        // A file that grows for ever is found changed; here it only has to end.
+        let mut file = self.open()?.take(UNPACKED_BYTES_MAX);
         let size = io::copy(&mut file, &mut hasher).map_err(|error| self.io_error(error))?;
         Ok(SourceState::from([
             ("mapping".to_owned(), MAPPING.to_owned()),

@@ -4,7 +4,6 @@
 //! A line that cannot be taken is rejected with its number, and the rest goes on; a file that ends in the middle of its
 //! gzip stream ends the pass, for half a catalog would look like a catalog with tools removed.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use super::exchange::{CatalogFile, Line, RECORD_BYTES_MAX, RECORDS_MAX, Seen};
@@ -44,8 +43,7 @@ impl Source for Jsonl {
         if since == Some(&state) {
             return Ok(Fetched::Unchanged);
         }
-        let file = File::open(&catalog.path).map_err(|error| catalog.io_error(error))?;
-        let mut lines = Lines::new(file).map_err(|error| catalog.io_error(error))?;
+        let mut lines = Lines::new(catalog.open()?).map_err(|error| catalog.io_error(error))?;
         let mut seen = Seen::new();
         loop {
             let position = lines.number() + 1;

@@ -47,7 +47,7 @@ impl Parquet {
     /// The file's layout, within limits, and the columns that are read.
     fn open(&self) -> Result<(ParquetRecordBatchReaderBuilder<File>, Columns), SourceError> {
         let Self(catalog) = self;
-        let mut file = crate::files::open(&catalog.path).map_err(|error| catalog.io_error(error))?;
+        let mut file = catalog.open()?;
         if footer_bytes(&mut file).map_err(|error| catalog.io_error(error))? > FOOTER_BYTES_MAX {
             return Err(catalog.too_large(FOOTER_BYTES_MAX, "bytes in its footer"));
         }

@@ -277,6 +277,26 @@ fn what_is_broken_rejects_only_itself() {
 }
 
 #[test]
+fn what_is_no_file_rejects_only_itself() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = folder_of(&[("shop.json", &document("v1", json!({ "get": method("get", "GET") }), json!({})))]);
+    fs::create_dir(dir.path().join("folder.json")).expect("a folder");
+    let pipe = dir.path().join("pipe.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("zero.json")).expect("a link");
+    fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"\xFF.json")), "{}").expect("a file");
+    std::os::unix::fs::symlink(dir.path().join("shop.json"), dir.path().join("again.json")).expect("a link");
+    let (_, tools, rejections) = fetch(dir.path(), &[]).expect("readable");
+    assert_eq!(tools.len(), 1);
+    let records: Vec<&str> = rejections.iter().map(|rejection| rejection.record.as_str()).collect();
+    assert_eq!(
+        records,
+        ["folder.json", "pipe.json", "zero.json", "\u{FFFD}.json", "shop:v1:shop.orders.get"],
+        "{rejections:?}"
+    );
+}
+
+#[test]
 fn apis_are_chosen_by_version_or_by_name_with_the_newest_stable_version() {
     let one = |version: &str| document(version, json!({ "get": method("get", "GET") }), json!({}));
     let dir = folder_of(&[

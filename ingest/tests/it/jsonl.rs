@@ -133,6 +133,40 @@ fn half_a_catalog_ends_the_pass() {
 }
 
 #[test]
+fn bytes_that_are_no_text_reject_their_line_alone() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut bytes = tool("first").into_bytes();
+    bytes.extend_from_slice(b"\n{\"id\":\"\xFF\xFE\",\"namespace\":\"n\",\"name\":\"x\"}\n");
+    bytes.extend_from_slice(tool("last").as_bytes());
+    let (_, tools, rejections) = fetch(&file_of(&dir, &bytes)).expect("readable");
+    assert_eq!(tools.len(), 2);
+    assert_eq!((rejections.len(), rejections[0].record.as_str()), (1, "line 2"));
+}
+
+#[test]
+fn what_is_no_file_ends_the_pass_instead_of_being_waited_for() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let pipe = dir.path().join("pipe.jsonl");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for path in [pipe.as_path(), dir.path(), Path::new("/dev/zero")] {
+        let error = fetch(path).expect_err("no file");
+        assert!(matches!(error, SourceError::Io { .. }) && error.to_string().contains("regular file"), "{error}");
+    }
+    // A link is as good as the file it leads to.
+    let link = dir.path().join("link.jsonl");
+    std::os::unix::fs::symlink(file_of(&dir, LINES.as_bytes()), &link).expect("a link");
+    assert_eq!(fetch(&link).expect("readable").1.len(), 3);
+}
+
+#[test]
+fn a_file_larger_than_any_catalog_is_not_read() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("sparse.jsonl");
+    fs::File::create(&path).and_then(|file| file.set_len(5 * 1024 * 1024 * 1024)).expect("a sparse file");
+    assert!(matches!(fetch(&path), Err(SourceError::TooLarge { unit: "bytes", .. })));
+}
+
+#[test]
 fn the_shared_sets_are_taken_whole() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/relevance");
     if !shared.is_dir() {

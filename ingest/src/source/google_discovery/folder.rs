@@ -1,7 +1,8 @@
 //! The folder's documents: listed, hashed and known by name and version, none of them kept in memory.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,6 +15,8 @@ use crate::normalize::rejection;
 
 /// The largest document; the largest real one (`compute` alpha) has 6 MB.
 const DOCUMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// The most bytes of all documents together; the real ones have 120 MB.
+const FOLDER_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// The most files a folder may hold; the real one has 611.
 const FILES_MAX: usize = 10_000;
 
@@ -35,6 +38,7 @@ pub(super) struct Folder {
     documents: Vec<Document>,
     refused: Vec<Rejection>,
     digest: Sha256,
+    n_bytes: u64,
 }
 
 /// What is read of a document before it is chosen.
@@ -49,19 +53,20 @@ impl Folder {
     /// Lists and hashes the `*.json` files of a folder. Costs one read of each.
     pub fn list(source: &str, path: &Path) -> Result<Self, SourceError> {
         let io_error = |path: &Path, error| SourceError::Io { name: source.to_owned(), path: path.to_owned(), error };
+        let too_large = |max: u64, unit: &'static str| SourceError::TooLarge {
+            name: source.to_owned(),
+            what: path.display().to_string(),
+            max,
+            unit,
+        };
         let mut file_names = Vec::new();
         for entry in fs::read_dir(path).map_err(|error| io_error(path, error))? {
-            let name = entry.map_err(|error| io_error(path, error))?.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".json") {
+            let name = entry.map_err(|error| io_error(path, error))?.file_name();
+            if name.as_encoded_bytes().ends_with(b".json") {
                 file_names.push(name);
             }
             if file_names.len() > FILES_MAX {
-                return Err(SourceError::TooLarge {
-                    name: source.to_owned(),
-                    what: path.display().to_string(),
-                    max: FILES_MAX as u64,
-                    unit: "files",
-                });
+                return Err(too_large(FILES_MAX as u64, "files"));
             }
         }
         if file_names.is_empty() {
@@ -77,23 +82,34 @@ impl Folder {
             documents: Vec::new(),
             refused: Vec::new(),
             digest: Sha256::new(),
+            n_bytes: 0,
         };
         for name in file_names {
-            folder.add(name)?;
+            folder.add(&name)?;
+            if folder.n_bytes > FOLDER_BYTES_MAX {
+                return Err(too_large(FOLDER_BYTES_MAX, "bytes"));
+            }
         }
         Ok(folder)
     }
 
-    fn add(&mut self, file_name: String) -> Result<(), SourceError> {
-        self.digest.update((file_name.len() as u64).to_le_bytes());
-        self.digest.update(file_name.as_bytes());
-        let Some(bytes) = self.read(&file_name)? else {
-            // The size is not in the digest: whatever it is, the document is refused.
-            self.digest.update([0]);
-            let reason = format!("the document has more than the {DOCUMENT_BYTES_MAX} bytes allowed");
-            self.refused.push(rejection(&file_name, reason));
-            return Ok(());
+    fn add(&mut self, name: &OsStr) -> Result<(), SourceError> {
+        self.digest.update((name.len() as u64).to_le_bytes());
+        self.digest.update(name.as_encoded_bytes());
+        let read = match name.to_str() {
+            Some(file_name) => self.read(file_name)?.map(|bytes| (file_name.to_owned(), bytes)),
+            None => Err("its file's name is not UTF-8".to_owned()),
         };
+        let (file_name, bytes) = match read {
+            Ok(read) => read,
+            Err(reason) => {
+                // What it holds is not in the digest: whatever that is, the document is refused.
+                self.digest.update([0]);
+                self.refused.push(rejection(&name.to_string_lossy(), reason));
+                return Ok(());
+            }
+        };
+        self.n_bytes += bytes.len() as u64;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         self.digest.update([1]);
         self.digest.update(sha256);
@@ -105,22 +121,25 @@ impl Folder {
         Ok(())
     }
 
-    /// The file's bytes; `None` when there are too many.
-    fn read(&self, file_name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+    /// The file's bytes, or why it is no document.
+    fn read(&self, file_name: &str) -> Result<Result<Vec<u8>, String>, SourceError> {
         let path = self.path.join(file_name);
-        let read = || -> io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            fs::File::open(&path)?.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|error| SourceError::Io { name: self.source.clone(), path: path.clone(), error })?;
-        Ok((bytes.len() as u64 <= DOCUMENT_BYTES_MAX).then_some(bytes))
+        match crate::files::read(&path, DOCUMENT_BYTES_MAX) {
+            Ok(bytes) => Ok(Ok(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Ok(Err(format!("the document has more than the {DOCUMENT_BYTES_MAX} bytes allowed")))
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Ok(Err("a document is a file, and this is a folder, a pipe or a device".to_owned()))
+            }
+            Err(error) => Err(SourceError::Io { name: self.source.clone(), path, error }),
+        }
     }
 
     /// The bytes of a document that was listed, which must be the same still: the state speaks of those.
     pub fn read_again(&self, document: &Document) -> Result<Vec<u8>, SourceError> {
         match self.read(&document.file_name)? {
-            Some(bytes) if <[u8; 32]>::from(Sha256::digest(&bytes)) == document.sha256 => Ok(bytes),
+            Ok(bytes) if <[u8; 32]>::from(Sha256::digest(&bytes)) == document.sha256 => Ok(bytes),
             _ => Err(SourceError::Changed { name: self.source.clone(), what: document.file_name.clone() }),
         }
     }
