@@ -78,7 +78,7 @@ pub(super) struct ProxyResolver {
 impl Resolve for ProxyResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.guard.clone();
-        if name.as_str() != self.host {
+        if !name.as_str().eq_ignore_ascii_case(&self.host) {
             let refusal = NetworkError::BehindProxy(name.as_str().to_owned());
             return Box::pin(async move { Err(refusal.into()) });
         }

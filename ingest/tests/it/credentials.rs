@@ -11,13 +11,13 @@ use shortlist_ingest::network::{
 };
 use shortlist_ingest::testing::loopback;
 
-use crate::peer::{Asked, Peer, reply};
 use crate::support::Waits;
+use crate::wire::{Asked, Wire, reply};
 
 /// A catalog that wants this token, which may change.
-fn catalog(wanted: &Arc<Mutex<String>>) -> Peer {
+fn catalog(wanted: &Arc<Mutex<String>>) -> Wire {
     let wanted = Arc::clone(wanted);
-    Peer::start(move |asked, to| {
+    Wire::start(move |asked, to| {
         let wanted = format!("Bearer {}", wanted.lock().unwrap_or_else(PoisonError::into_inner));
         match asked.header("authorization") == Some(wanted.as_str()) {
             true => reply(to, "200 OK", &[], b"catalog"),
@@ -28,8 +28,8 @@ fn catalog(wanted: &Arc<Mutex<String>>) -> Peer {
 
 /// A token server that gives `token-1`, `token-2`, …, and a catalog that takes the newest one.
 struct Pair {
-    tokens: Peer,
-    catalog: Peer,
+    tokens: Wire,
+    catalog: Wire,
     wanted: Arc<Mutex<String>>,
 }
 
@@ -37,7 +37,7 @@ impl Pair {
     fn start(expires_in: &'static str) -> Self {
         let wanted = Arc::new(Mutex::new("none".to_owned()));
         let (n_given, newest) = (AtomicUsize::new(0), Arc::clone(&wanted));
-        let tokens = Peer::start(move |_, to| {
+        let tokens = Wire::start(move |_, to| {
             let token = format!("token-{}", n_given.fetch_add(1, Ordering::Relaxed) + 1);
             newest.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&token);
             let body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"bearer\"{expires_in}}}");
@@ -57,7 +57,7 @@ impl Pair {
     }
 }
 
-fn credentials(tokens: &Peer) -> ClientCredentials {
+fn credentials(tokens: &Wire) -> ClientCredentials {
     ClientCredentials {
         token_url: Url::parse(&tokens.url("/oauth/token")).expect("an address"),
         client_id: "shortlist".to_owned(),
@@ -68,13 +68,13 @@ fn credentials(tokens: &Peer) -> ClientCredentials {
     }
 }
 
-fn client(network: &Network, catalog: &Peer, auth: Auth) -> Result<Client, SourceError> {
+fn client(network: &Network, catalog: &Wire, auth: Auth) -> Result<Client, SourceError> {
     let base = Url::parse(&catalog.url("/")).expect("an address");
     let options = ClientOptions { pause: Waits::default().pause(), ..ClientOptions::default() };
     network.client("hub", &base, Some(auth), options)
 }
 
-fn get(client: &Client, catalog: &Peer) -> Result<Got, SourceError> {
+fn get(client: &Client, catalog: &Wire) -> Result<Got, SourceError> {
     client.get(&Url::parse(&catalog.url("/")).expect("an address"), None)
 }
 
@@ -145,7 +145,7 @@ fn the_secret_may_be_shown_in_the_form_and_the_audience_named() {
 fn what_a_token_server_answers_instead_is_told_without_secrets() {
     let catalog = catalog(&Arc::new(Mutex::new("none".to_owned())));
     let check = |status: &'static str, body: &'static str, n_asks: usize, part: &str| {
-        let tokens = Peer::start(move |_, to| reply(to, status, &[], body.as_bytes()));
+        let tokens = Wire::start(move |_, to| reply(to, status, &[], body.as_bytes()));
         let auth = Auth::ClientCredentials(credentials(&tokens));
         let client = client(&loopback(), &catalog, auth).expect("a client");
         let error = failure(get(&client, &catalog));
@@ -168,7 +168,7 @@ fn what_a_token_server_answers_instead_is_told_without_secrets() {
 fn the_token_server_is_held_to_the_rules_of_every_address() {
     let catalog = catalog(&Arc::new(Mutex::new("none".to_owned())));
     let at = |token_url: &str| {
-        let tokens = Peer::start(|_, _| Err(io::ErrorKind::Other.into()));
+        let tokens = Wire::start(|_, _| Err(io::ErrorKind::Other.into()));
         let token_url = Url::parse(token_url).expect("an address");
         let auth = Auth::ClientCredentials(ClientCredentials { token_url, ..credentials(&tokens) });
         client(&loopback(), &catalog, auth).map(|_| ()).map_err(|error| error.to_string())
@@ -227,7 +227,7 @@ fn a_minted_token_is_made_for_each_request() {
         2 => Err("the key is gone".to_owned()),
         n => Token::new(&format!("token-{n}")).ok_or_else(String::new),
     };
-    let peer = Peer::start(|asked, to| match asked.target.as_str() {
+    let peer = Wire::start(|asked, to| match asked.target.as_str() {
         "/no" => reply(to, "401 Unauthorized", &[], b""),
         _ => reply(to, "200 OK", &[], b""),
     });

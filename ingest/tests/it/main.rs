@@ -15,7 +15,7 @@ mod npm;
 mod openapi;
 mod openapi_directory;
 mod parquet;
-mod peer;
 mod peers;
 mod support;
 mod sync;
+mod wire;

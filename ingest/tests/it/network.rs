@@ -13,8 +13,8 @@ use reqwest::Url;
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::network::{Client, ClientOptions, Got, Network, NetworkConfig, NetworkError};
 
-use crate::peer::{Authority, ForwardProxy, Peer, reply};
 use crate::support::{Waits, bearer};
+use crate::wire::{Authority, ForwardProxy, Wire, reply};
 
 /// A network that allows these, and knows names by this list: at each question the next addresses, the last ones for ever.
 fn network(allow: &[&str], names: &[(&str, &[&[&str]])]) -> Network {
@@ -77,8 +77,8 @@ fn assert_needs(error: &NetworkError, entry: &str) {
     assert!(error.to_string().contains(&format!("add \"{entry}\" to allow under [network]")), "{error}");
 }
 
-fn hello() -> Peer {
-    Peer::start(|_, to| reply(to, "200 OK", &[], b"hello"))
+fn hello() -> Wire {
+    Wire::start(|_, to| reply(to, "200 OK", &[], b"hello"))
 }
 
 #[test]
@@ -137,10 +137,10 @@ fn localhost_is_this_machine_by_whatever_name() {
 
 #[test]
 fn a_redirect_to_a_private_address_is_refused_by_address_and_by_name() {
-    let inside = Peer::start_on(Ipv4Addr::new(127, 0, 0, 2), |_, to| reply(to, "200 OK", &[], b"inside"));
+    let inside = Wire::start_on(Ipv4Addr::new(127, 0, 0, 2), |_, to| reply(to, "200 OK", &[], b"inside"));
     let network = network(&["127.0.0.1/32"], &[("inside.example", &[&["127.0.0.2"]])]);
     for to in [inside.url("/"), inside.url_as("inside.example", "/")] {
-        let peer = Peer::start(move |_, answer| reply(answer, "302 Found", &[("Location", &to)], b""));
+        let peer = Wire::start(move |_, answer| reply(answer, "302 Found", &[("Location", &to)], b""));
         assert_needs(&refusal(get(&client(&network, &peer.url("/"), None), &peer.url("/"))), "127.0.0.2/32");
         assert_eq!(peer.take_asked().len(), 1, "a refusal is not tried again");
     }
@@ -152,7 +152,7 @@ fn credentials_stay_on_their_origin() {
     let other = hello();
     let network = network(&["127.0.0.0/8"], &[("other.example", &[&["127.0.0.1"]])]);
     for to in [other.url("/x"), other.url_as("other.example", "/x")] {
-        let peer = Peer::start(move |_, answer| reply(answer, "307 Temporary Redirect", &[("Location", &to)], b""));
+        let peer = Wire::start(move |_, answer| reply(answer, "307 Temporary Redirect", &[("Location", &to)], b""));
         let refused = refusal(get(&client(&network, &peer.url("/"), Some("s3cret")), &peer.url("/")));
         assert!(matches!(refused, NetworkError::OtherOrigin(_)), "{refused}");
         assert!(other.take_asked().is_empty(), "the other host was asked");
@@ -171,7 +171,7 @@ fn credentials_stay_on_their_origin() {
 
 #[test]
 fn a_redirect_on_the_origin_is_followed_with_credentials_and_not_in_a_circle() {
-    let peer = Peer::start(|asked, to| match asked.target.as_str() {
+    let peer = Wire::start(|asked, to| match asked.target.as_str() {
         "/old" => reply(to, "301 Moved Permanently", &[("Location", "/new?a=b")], b""),
         "/circle" => reply(to, "302 Found", &[("Location", "circle")], b""),
         "/nowhere" => reply(to, "302 Found", &[], b""),
@@ -197,7 +197,7 @@ fn a_body_is_bounded_as_it_is_sent_and_as_it_is_unpacked() {
     };
     let (small, bomb) = (packed(b"small"), packed(&vec![b' '; 64 * 1024 * 1024]));
     assert!(bomb.len() < 100_000, "{} bytes unpack to 64 MiB", bomb.len());
-    let peer = Peer::start(move |asked, to| match asked.target.as_str() {
+    let peer = Wire::start(move |asked, to| match asked.target.as_str() {
         "/said" => write!(to, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"),
         "/endless" => {
             write!(to, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
@@ -232,7 +232,7 @@ fn a_body_is_bounded_as_it_is_sent_and_as_it_is_unpacked() {
 #[test]
 fn an_answer_that_drips_is_not_waited_for() {
     // A byte now and then, in the head or in the body: each read is quick, and the whole never ends.
-    let peer = Peer::start(|asked, to| {
+    let peer = Wire::start(|asked, to| {
         if asked.target == "/body" {
             write!(to, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")?;
         } else {
@@ -245,12 +245,13 @@ fn an_answer_that_drips_is_not_waited_for() {
         }
     });
     let base = Url::parse(&peer.url("/")).expect("an address");
-    let options = ClientOptions { timeout: Duration::from_millis(100), ..options(&Waits::default()) };
+    let waits = Waits::default();
+    let options = ClientOptions { timeout: Duration::from_millis(200), ..options(&waits) };
     let client = network(&["127.0.0.0/8"], &[]).client("hub", &base, None, options).expect("a client");
     for path in ["/head", "/body"] {
         let error = get(&client, &peer.url(path)).expect_err("it never ends").to_string();
-        assert!(error.contains("not complete after 100ms"), "{error}");
-        assert_eq!(peer.take_asked().len(), 5, "{path}");
+        assert!(error.contains("not complete after 200ms"), "{error}");
+        assert_eq!(waits.take().len(), 4, "{path}");
     }
 }
 
@@ -260,7 +261,7 @@ fn a_server_that_asks_for_patience_gets_it_within_reason() {
     let retry_after = Arc::new(Mutex::new(Vec::<String>::new()));
     let peer = {
         let (n_asked, retry_after) = (Arc::clone(&n_asked), Arc::clone(&retry_after));
-        Peer::start(move |_, to| {
+        Wire::start(move |_, to| {
             let n = n_asked.fetch_add(1, Ordering::Relaxed);
             let told = retry_after.lock().unwrap_or_else(PoisonError::into_inner).get(n).cloned();
             let date = ("Date", "Tue, 14 Nov 2023 22:13:20 GMT");
@@ -303,7 +304,7 @@ fn a_server_that_asks_for_patience_gets_it_within_reason() {
 #[test]
 fn a_certificate_of_the_companys_own_is_trusted_where_it_is_named() {
     let authority = Authority::new();
-    let peer = Peer::start_tls(authority.server("hub.example"), |_, to| reply(to, "200 OK", &[], b"encrypted"));
+    let peer = Wire::start_tls(authority.server("hub.example"), |_, to| reply(to, "200 OK", &[], b"encrypted"));
     let names: &[(&str, &[&[&str]])] = &[("hub.example", &[&["127.0.0.1"]]), ("other.example", &[&["127.0.0.1"]])];
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ca_file = folder.path().join("ca.pem");
@@ -327,7 +328,7 @@ fn a_certificate_of_the_companys_own_is_trusted_where_it_is_named() {
     // Who began encrypted does not end in the clear.
     let plain = hello();
     let to = plain.url_as("other.example", "/");
-    let peer = Peer::start_tls(authority.server("hub.example"), move |_, answer| {
+    let peer = Wire::start_tls(authority.server("hub.example"), move |_, answer| {
         reply(answer, "302 Found", &[("Location", &to)], b"")
     });
     let url = peer.url_as("hub.example", "/");
@@ -368,7 +369,7 @@ fn a_proxy_resolves_names_and_forwards_both_schemes() {
     }
     assert!(proxy.take_asked().is_empty());
 
-    let peer = Peer::start_tls(authority.server("hub.example"), |_, to| reply(to, "200 OK", &[], b"encrypted"));
+    let peer = Wire::start_tls(authority.server("hub.example"), |_, to| reply(to, "200 OK", &[], b"encrypted"));
     let proxy = ForwardProxy::start(peer.address);
     let network = through(&proxy);
     let url = "https://hub.example/catalog";
@@ -395,7 +396,7 @@ fn a_proxy_that_is_no_address_is_refused_without_its_password() {
 fn clients_of_other_libraries_are_held_to_the_same_rules() {
     let inside = hello();
     let to = inside.url_as("other.example", "/");
-    let peer = Peer::start(move |asked, answer| match asked.target.as_str() {
+    let peer = Wire::start(move |asked, answer| match asked.target.as_str() {
         "/away" => reply(answer, "302 Found", &[("Location", &to)], b""),
         _ => reply(answer, "200 OK", &[], b"hello"),
     });
@@ -415,4 +416,35 @@ fn clients_of_other_libraries_are_held_to_the_same_rules() {
     assert!(inside.take_asked().is_empty());
     let literal = Url::parse(&peer.url("/")).expect("an address");
     assert!(matches!(Network::public_only().async_client("hub", &literal), Err(SourceError::Forbidden { .. })));
+}
+
+const PROXIED: &str = "SHORTLIST_TEST_NETWORK_PROXIED";
+const DIRECT: &str = "SHORTLIST_TEST_NETWORK_DIRECT";
+
+/// The child of the test below. As an ordinary test it does nothing.
+#[test]
+fn child() {
+    let variable = |name| std::env::var(name).ok();
+    let (Some(proxied), Some(direct)) = (variable(PROXIED), variable(DIRECT)) else { return };
+    let network = network(&["127.0.0.0/8"], &[("direct.example", &[&["127.0.0.1"]])]);
+    assert_eq!(body(get(&client(&network, &proxied, None), &proxied)), "hello");
+    assert_eq!(body(get(&client(&network, &direct, None), &direct)), "hello");
+}
+
+#[test]
+fn the_environments_proxy_is_used_but_for_what_it_excepts() {
+    let peer = hello();
+    let proxy = ForwardProxy::start(peer.address);
+    let ended = std::process::Command::new(std::env::current_exe().expect("this binary"))
+        .args(["--exact", "network::child", "--nocapture", "--test-threads=1"])
+        .env(PROXIED, "http://hub.example/catalog")
+        .env(DIRECT, peer.url_as("direct.example", "/"))
+        .env("HTTP_PROXY", format!("http://127.0.0.1:{}", proxy.address.port()))
+        .env("NO_PROXY", "direct.example")
+        .output()
+        .expect("a child");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let targets: Vec<String> = proxy.take_asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!(targets, ["http://hub.example/catalog"]);
+    assert_eq!(peer.take_asked().len(), 2);
 }

@@ -14,8 +14,8 @@ use shortlist_ingest::source::{Fetched, Source, SourceState};
 use shortlist_ingest::testing::loopback;
 use tempfile::TempDir;
 
-use crate::peer::{Peer, reply};
 use crate::support::bearer;
+use crate::wire::{Wire, reply};
 
 mod mutations;
 
@@ -333,9 +333,9 @@ fn paths_that_are_too_long_for_a_ref_are_tools_all_the_same() {
 }
 
 /// A server of one document that may change, for whoever has the token.
-fn server(document: &Arc<Mutex<(&'static str, String)>>) -> Peer {
+fn server(document: &Arc<Mutex<(&'static str, String)>>) -> Wire {
     let document = Arc::clone(document);
-    Peer::start(move |asked, to| {
+    Wire::start(move |asked, to| {
         let (etag, text) = document.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if asked.header("authorization") != Some("Bearer s3cret") {
             reply(to, "401 Unauthorized", &[], b"")

@@ -43,15 +43,15 @@ pub fn reply(to: &mut dyn Write, status: &str, headers: &[(&str, &str)], body: &
     to.write_all(body)
 }
 
-/// A server that closes each connection after its answer, until it is dropped.
-pub struct Peer {
+/// A server, seen from the wire: it closes each connection after its answer, until it is dropped.
+pub struct Wire {
     pub address: SocketAddr,
     scheme: &'static str,
     asked: Arc<Mutex<Vec<Asked>>>,
     _listening: Listening,
 }
 
-impl Peer {
+impl Wire {
     pub fn start(answer: impl Fn(&Asked, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self::serve(Ipv4Addr::LOCALHOST.into(), None, Arc::new(answer))
     }
