@@ -213,13 +213,15 @@ impl Config {
     }
 
     /// Makes the sources. A `google_discovery` source without a folder gets the pinned documents, fetched when they are
-    /// not there; `variable` looks up an environment variable, for tokens.
+    /// not there; `variable` looks up an environment variable, for tokens; below `home`, sources keep what they had of an
+    /// unfinished pass.
     ///
     /// A source that cannot be opened, for its token or asset is missing or it refuses its configuration, does not stop
     /// the others: it is among the sources, and each of its passes fails with the reason
     /// ([`SourceError::NotOpened`]).
     pub fn open(
         &self,
+        home: &Path,
         assets: &Assets,
         progress: &dyn Progress,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -241,7 +243,8 @@ impl Config {
                 SourceConfig::Parquet(config) => Box::new(Parquet::new(&config.name, self.relative(&config.path))),
                 SourceConfig::AutomationHub(config) => {
                     let auth = self.auth(&config.name, &config.auth_keys(), variable)?;
-                    Box::new(AutomationHub::new((**config).clone(), &network()?, auth)?)
+                    let hub = AutomationHub::new((**config).clone(), &network()?, auth)?;
+                    Box::new(hub.resuming_in(home.join("resume").join(&config.name)))
                 }
                 SourceConfig::OpenApi(config) => Box::new(match &config.path {
                     Some(path) => OpenApi::new(&config.name, self.relative(path), config.namespace.clone()),

@@ -74,6 +74,18 @@ pub enum SourceError {
         #[source]
         error: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// One pass took longer than the operator allows.
+    #[error(
+        "source {name:?}: reading {what} takes longer than {max_s} seconds; the next pass goes on where this one was"
+    )]
+    TooSlow {
+        /// The operator's name of the source.
+        name: String,
+        /// What is too slow.
+        what: String,
+        /// The limit.
+        max_s: u64,
+    },
     /// The operator's network does not lead there, so nothing was sent.
     #[error("source {name:?} may not reach {url}: {error}")]
     Forbidden {

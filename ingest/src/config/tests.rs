@@ -50,7 +50,7 @@ fn every_kind_of_source_is_read() {
     assert_eq!(names, ["google", "tools", "hub", "apis", "remote", "table", "desk"]);
     let assets = Assets::locate("nowhere");
     let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
-    let sources = config.open(&assets, &crate::assets::Silent, &variable);
+    let sources = config.open(Path::new("nowhere"), &assets, &crate::assets::Silent, &variable);
     assert_eq!(sources.len(), 7);
     let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
     assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
@@ -87,7 +87,7 @@ fn a_source_that_cannot_be_opened_fails_alone_and_says_why() {
     .expect("a configuration");
     let root = tempfile::tempdir().expect("a temporary folder");
     let assets = Assets::locate(root.path()).with_python("no-such-python");
-    let sources = config.open(&assets, &crate::assets::Silent, &|_| None);
+    let sources = config.open(Path::new("nowhere"), &assets, &crate::assets::Silent, &|_| None);
     let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
     assert_eq!(names, ["no-token", "no-file", "refused", "no-asset", "tools"]);
     for (source, part) in sources.iter().zip(["HUB_TOKEN", "absent/token", "page_limit", "no-such-python"]) {
@@ -136,8 +136,9 @@ fn the_network_is_the_operators_and_one_source_has_one_kind_of_credentials() {
     let hub = "[[source]]\nname='hub'\ntype='automation_hub'\nbase_url='https://hub.example'\n";
     let oauth = "oauth = { token_url = 'https://id.example/token', client_id = 'me', client_secret_env = 'S' }\n";
     let config = parse(&format!("{hub}{oauth}")).expect("a configuration");
-    let opened =
-        config.open(&Assets::locate("nowhere"), &crate::assets::Silent, &|name| (name == "S").then(|| "s3cret".into()));
+    let opened = config.open(Path::new("nowhere"), &Assets::locate("nowhere"), &crate::assets::Silent, &|name| {
+        (name == "S").then(|| "s3cret".into())
+    });
     // It is open: what fails is the name, which nobody knows.
     assert_eq!(opened.len(), 1);
     let refused = |text: &str, part: &str| {
@@ -156,8 +157,12 @@ fn the_network_is_the_operators_and_one_source_has_one_kind_of_credentials() {
 fn a_network_that_cannot_be_used_closes_the_sources_that_need_it_and_no_other() {
     let text = "[network]\nca_file = 'absent.pem'\n[[source]]\nname='hub'\ntype='automation_hub'\n\
                 base_url='https://hub.example'\n[[source]]\nname='tools'\ntype='jsonl'\npath='absent.jsonl'\n";
-    let sources =
-        parse(text).expect("a configuration").open(&Assets::locate("nowhere"), &crate::assets::Silent, &|_| None);
+    let sources = parse(text).expect("a configuration").open(
+        Path::new("nowhere"),
+        &Assets::locate("nowhere"),
+        &crate::assets::Silent,
+        &|_| None,
+    );
     let errors: Vec<SourceError> = sources.iter().filter_map(|source| source.fetch(None, &mut |_| ()).err()).collect();
     assert!(errors[0].to_string().contains("conf/absent.pem"), "{}", errors[0]);
     assert!(matches!(errors[1], SourceError::Io { .. }), "{}", errors[1]);

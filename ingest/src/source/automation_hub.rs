@@ -10,23 +10,32 @@
 //! every page answers 304. A deployment whose first page's ETag covers the catalog says so ([`EtagCovers::Catalog`]) and
 //! is asked once. The same question is put after a read: a catalog that changed while it was read may have moved an action
 //! from a page not yet read to one already read, so it is read again.
+//!
+//! A pass that dies leaves its pages in a journal, and the next goes on at the cursor after them. What
+//! it resumes is asked with everything else whether it is still current, so a resumed pass is as good as one without a break.
+//!
+//! When one page of a catalog changed, all of them are read. The pages that did not could be kept beside the generation and
+//! asked with `If-None-Match`, which saves their bodies but none of the requests; at 200 actions a page it is the requests
+//! that take the time, and a second copy of the catalog would have to be kept true to the first.
 
 mod config;
+mod journal;
 mod page;
+mod pass;
 mod record;
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 use shortlist_index::check_source;
 
-use self::page::Page;
+use self::journal::Journal;
+use self::pass::{Pass, Reading, Stamp};
 use super::{Fetched, Record, Source, SourceState};
 use crate::error::SourceError;
-use crate::network::{Auth, Client, ClientOptions, Got, Network, Pause, contract, printable};
-use crate::normalize::{normalize, rejection};
+use crate::network::{Auth, Client, ClientOptions, Got, Network, Pause, printable};
 
 pub use self::config::{AutomationHubConfig, EtagCovers, FieldMap};
 
@@ -45,6 +54,8 @@ const CATALOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 const READS_MAX: usize = 3;
 /// The longest timeout of one request, in seconds.
 const TIMEOUT_S_MAX: u64 = 600;
+/// The longest time for one pass, in seconds: a day.
+const PASS_TIMEOUT_S_MAX: u64 = 24 * 3600;
 /// Raised when the same pages would become other tools, so that a remembered state does not hide the change.
 const MAPPING: &str = "2";
 /// The keys of the state.
@@ -56,19 +67,10 @@ pub struct AutomationHub {
     config: AutomationHubConfig,
     actions: Url,
     client: Client,
+    /// Where an unfinished pass is kept.
+    resume: Option<PathBuf>,
     /// [`CATALOG_BYTES_MAX`], but for a test that would not wait for so many.
     bytes_max: u64,
-}
-
-/// One page as it was read: its cursor (`None` for the first), its ETag where it had one, and its body's SHA-256.
-type Stamp = (Option<String>, Option<String>, String);
-
-/// A catalog read to its end.
-struct Reading {
-    records: Vec<Record>,
-    stamps: Vec<Stamp>,
-    /// Of the pages' bodies.
-    n_bytes: u64,
 }
 
 impl AutomationHub {
@@ -101,6 +103,10 @@ impl AutomationHub {
         if !(1..=TIMEOUT_S_MAX).contains(&config.timeout_s) {
             return Err(wrong(format!("timeout_s is 1 to {TIMEOUT_S_MAX} seconds, not {}", config.timeout_s)));
         }
+        if !(1..=PASS_TIMEOUT_S_MAX).contains(&config.pass_timeout_s) {
+            let given = config.pass_timeout_s;
+            return Err(wrong(format!("pass_timeout_s is 1 to {PASS_TIMEOUT_S_MAX} seconds, not {given}")));
+        }
         if config.fields.id.is_empty() {
             return Err(wrong("fields.id is the path of namespace:name@version and may not be empty".to_owned()));
         }
@@ -112,7 +118,18 @@ impl AutomationHub {
             ..ClientOptions::default()
         };
         let client = network.client(&config.name, &actions, auth, options)?;
-        Ok(Self { config, actions, client, bytes_max: CATALOG_BYTES_MAX })
+        Ok(Self { config, actions, client, resume: None, bytes_max: CATALOG_BYTES_MAX })
+    }
+
+    /// Keeps the pages of a pass in this folder, its own, while it runs; what a pass that died left there is gone on with.
+    #[must_use]
+    pub fn resuming_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.resume = Some(folder.into());
+        self
+    }
+
+    fn pass_timeout(&self) -> Duration {
+        Duration::from_secs(self.config.pass_timeout_s)
     }
 
     /// Gets a page. What a status means depends on what was asked, and here that is known.
@@ -154,104 +171,6 @@ impl AutomationHub {
         if same { serde_json::from_str(state.get(STATE_PAGES)?).ok() } else { None }
     }
 
-    /// Whether the pages are what they were. Without ETags that cannot be asked, and the answer is no.
-    fn still_current(&self, stamps: &[Stamp]) -> Result<bool, SourceError> {
-        let asked = match self.config.etag_covers {
-            EtagCovers::Page => stamps,
-            EtagCovers::Catalog => stamps.get(..1).unwrap_or_default(),
-        };
-        if asked.is_empty() || asked.iter().any(|(_, etag, _)| etag.is_none()) {
-            return Ok(false);
-        }
-        for (cursor, etag, digest) in asked {
-            match self.get(&self.page_url(cursor.as_deref()), etag.as_deref())? {
-                Got::NotModified => {}
-                // Some hubs send ETags and ignore the question, or make a new ETag for each answer. The same bytes prove
-                // a page, but not what else a catalog's ETag speaks for.
-                Got::Page { body, etag: now } => {
-                    let same = match self.config.etag_covers {
-                        EtagCovers::Page => hash(&body) == *digest,
-                        EtagCovers::Catalog => now == *etag,
-                    };
-                    if !same {
-                        return Ok(false);
-                    }
-                }
-                Got::Gone => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Reads every page. `None` when a cursor expired or the catalog's ETag changed on the way: start again.
-    fn read(&self) -> Result<Option<Reading>, SourceError> {
-        let mut reading = Reading { records: Vec::new(), stamps: Vec::new(), n_bytes: 0 };
-        let mut seen = HashSet::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let url = self.page_url(cursor.as_deref());
-            let (body, etag) = match self.get(&url, None)? {
-                Got::Page { body, etag } => (body, etag),
-                Got::Gone if cursor.is_some() => return Ok(None),
-                Got::Gone | Got::NotModified => {
-                    return Err(contract(
-                        &self.config.name,
-                        &url,
-                        "the first page exists and is sent when it is asked for",
-                    ));
-                }
-            };
-            let first_etag = reading.stamps.first().map(|(_, etag, _)| etag);
-            if self.config.etag_covers == EtagCovers::Catalog && first_etag.is_some_and(|first| *first != etag) {
-                return Ok(None);
-            }
-            reading.n_bytes = reading.n_bytes.saturating_add(body.len() as u64);
-            self.check_size(&reading)?;
-            let page = Page::parse(&body, &self.config, &url)?;
-            self.take(page.actions, &mut reading);
-            reading.stamps.push((cursor, etag, hash(&body)));
-            self.check_size(&reading)?;
-            let Some(next) = page.next_cursor else { return Ok(Some(reading)) };
-            if !seen.insert(next.clone()) {
-                let hint = if next.is_empty() {
-                    "; if an empty cursor means the end, set empty_cursor_ends = true"
-                } else {
-                    ""
-                };
-                let detail = format!("page {} gives a cursor that an earlier page gave{hint}", reading.stamps.len());
-                return Err(contract(&self.config.name, &url, detail));
-            }
-            cursor = Some(next);
-        }
-    }
-
-    fn take(&self, actions: Vec<serde_json::Value>, reading: &mut Reading) {
-        let page = reading.stamps.len() + 1;
-        for (index, action) in actions.into_iter().enumerate() {
-            let position = format!("action {} of page {page}", index + 1);
-            let record = match record::draft(action, &self.config.fields, &position) {
-                Ok(draft) => normalize(draft, &self.config.name, self.source_type()),
-                Err(refusal) => Err(rejection(&refusal.record, refusal.reason)),
-            };
-            reading.records.push(record);
-        }
-    }
-
-    fn check_size(&self, reading: &Reading) -> Result<(), SourceError> {
-        let too_large = |max: u64, unit: &'static str| SourceError::TooLarge {
-            name: self.config.name.clone(),
-            what: format!("the catalog at {}", printable(&self.actions)),
-            max,
-            unit,
-        };
-        match (reading.stamps.len(), reading.records.len()) {
-            (n_pages, _) if n_pages >= PAGES_MAX => Err(too_large(PAGES_MAX as u64, "pages")),
-            (_, n_actions) if n_actions > ACTIONS_MAX => Err(too_large(ACTIONS_MAX as u64, "actions")),
-            _ if reading.n_bytes > self.bytes_max => Err(too_large(self.bytes_max, "bytes")),
-            _ => Ok(()),
-        }
-    }
-
     fn state(&self, stamps: &[Stamp]) -> SourceState {
         // Texts always serialise; an empty list of pages is never believed, so even then nothing would go wrong.
         let pages = serde_json::to_string(stamps).unwrap_or_default();
@@ -269,15 +188,29 @@ impl Source for AutomationHub {
     }
 
     fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError> {
+        let pass = Pass::begin(self);
+        let mut journal = Journal::open(self.resume.as_deref(), self.configuration(), SystemTime::now());
         if let Some(stamps) = since.and_then(|state| self.remembered(state))
-            && self.still_current(&stamps)?
+            && pass.still_current(&stamps)?
         {
+            journal.restart();
             return Ok(Fetched::Unchanged);
         }
-        for _ in 0..READS_MAX {
-            let Some(reading) = self.read()? else { continue };
-            let can_be_asked = reading.stamps.iter().all(|(_, etag, _)| etag.is_some());
-            if !can_be_asked || self.still_current(&reading.stamps)? {
+        let mut n_reads = 0;
+        while n_reads < READS_MAX {
+            let reading = pass.read(&mut journal)?;
+            // What was resumed may well be old by now, and is no sign of a catalog that never rests.
+            n_reads += usize::from(journal.n_replayed() == 0);
+            let is_good = match &reading {
+                Some(Reading { stamps, .. }) if stamps.iter().all(|(_, etag, _)| etag.is_some()) => {
+                    pass.still_current(stamps)?
+                }
+                // Nobody can say, so what was read counts.
+                Some(_) => true,
+                None => false,
+            };
+            journal.restart();
+            if let Some(reading) = reading.filter(|_| is_good) {
                 reading.records.into_iter().for_each(sink);
                 return Ok(Fetched::Complete(self.state(&reading.stamps)));
             }
@@ -300,10 +233,6 @@ fn actions_url(base: &str) -> Result<Url, String> {
         Err(()) => return Err("base_url has no host".to_owned()),
     };
     Ok(url)
-}
-
-fn hash(body: &[u8]) -> String {
-    shortlist_index::hex(&Sha256::digest(body))
 }
 
 #[cfg(test)]
@@ -335,7 +264,8 @@ mod tests {
         let server = crate::testing::HubServer::start(actions).expect("a loopback port");
         let config = AutomationHubConfig { page_limit: 1, ..AutomationHubConfig::new("hub", &server.base_url()) };
         let mut hub = AutomationHub::new(config, &crate::testing::loopback(), None).expect("a hub");
-        let n_bytes = hub.read().expect("a pass").expect("a whole one").n_bytes;
+        let mut nowhere = Journal::open(None, String::new(), SystemTime::now());
+        let n_bytes = Pass::begin(&hub).read(&mut nowhere).expect("a pass").expect("a whole one").n_bytes;
         hub.bytes_max = n_bytes;
         assert!(hub.fetch(None, &mut |_| ()).is_ok());
         hub.bytes_max = n_bytes - 1;

@@ -1,9 +1,9 @@
 //! [`HubServer`]: an Automation Hub over a real socket, with honest ETags and faults on demand.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -27,6 +29,10 @@ pub enum Fault {
     Cut,
     /// The right answer, after this time.
     Slow(Duration),
+    /// The right answer, a byte after each such time.
+    Drip(Duration),
+    /// So many spaces, packed to a thousandth.
+    Bomb(usize),
     /// This body with status 200.
     Body(String),
     /// A redirect to this address.
@@ -54,13 +60,21 @@ pub struct Request {
 /// a hub without snapshots does.
 pub struct HubServer {
     address: SocketAddr,
-    shared: Arc<Mutex<Shared>>,
+    state: Arc<Hub>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What the server and its owner share.
+struct Hub {
+    shared: Mutex<Shared>,
+    arrived: Condvar,
+}
+
 #[derive(Default)]
 struct Shared {
+    /// Requests that came, answered or not.
+    n_arrived: usize,
     actions: Vec<Value>,
     /// One entry is taken by each request; `None` is a request that goes well.
     faults: VecDeque<Option<Fault>>,
@@ -93,8 +107,9 @@ impl HubServer {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Mutex::new(Shared { actions, ..Shared::default() }));
-        let app = Router::new().route("/api/catalog/actions", get(page)).with_state(Arc::clone(&shared));
+        let shared = Mutex::new(Shared { actions, ..Shared::default() });
+        let state = Arc::new(Hub { shared, arrived: Condvar::new() });
+        let app = Router::new().route("/api/catalog/actions", get(page)).with_state(Arc::clone(&state));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("hub-server".to_owned()).spawn(move || {
@@ -108,7 +123,12 @@ impl HubServer {
             // Connections that are kept alive, or slow on purpose, end with the server.
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, state, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens; another may, after this one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What a source takes as `base_url`.
@@ -146,8 +166,17 @@ impl HubServer {
         std::mem::take(&mut self.shared().requests)
     }
 
+    /// Waits until so many requests have come since the server began, answered or not; `false` after `at_most`.
+    pub fn wait_for_requests(&self, n_requests: usize, at_most: Duration) -> bool {
+        let waiting = |shared: &mut Shared| shared.n_arrived < n_requests;
+        match self.state.arrived.wait_timeout_while(self.shared(), at_most, waiting) {
+            Ok((_, timeout)) => !timeout.timed_out(),
+            Err(_) => false,
+        }
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,9 +192,14 @@ impl Drop for HubServer {
     }
 }
 
-async fn page(State(shared): State<Arc<Mutex<Shared>>>, Query(paging): Query<Paging>, headers: HeaderMap) -> Response {
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let fault = lock().faults.pop_front().flatten();
+async fn page(State(hub): State<Arc<Hub>>, Query(paging): Query<Paging>, headers: HeaderMap) -> Response {
+    let lock = || hub.shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = {
+        let mut shared = lock();
+        shared.n_arrived += 1;
+        hub.arrived.notify_all();
+        shared.faults.pop_front().flatten()
+    };
     if let Some(Fault::Slow(time)) = fault {
         tokio::time::sleep(time).await;
     }
@@ -213,6 +247,17 @@ fn answer(shared: &Shared, paging: &Paging, headers: &HeaderMap, fault: Option<F
             Response::builder().status(StatusCode::FOUND).header(header::LOCATION, to).body(Body::empty())
         }
         Some(Fault::Body(text)) => plain(Body::from(text)),
+        Some(Fault::Drip(pause)) => {
+            let bytes = body.into_bytes().into_iter();
+            plain(Body::from_stream(futures_util::stream::unfold(bytes, move |mut bytes| async move {
+                tokio::time::sleep(pause).await;
+                bytes.next().map(|byte| (Ok::<_, io::Error>(vec![byte]), bytes))
+            })))
+        }
+        Some(Fault::Bomb(n_bytes)) => Response::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_ENCODING, "gzip")
+            .body(Body::from(bomb(n_bytes))),
         Some(Fault::Cut) => {
             let half = body.as_bytes()[..body.len() / 2].to_vec();
             let broken = io::Error::new(io::ErrorKind::ConnectionAborted, "cut on purpose");
@@ -228,6 +273,14 @@ fn answer(shared: &Shared, paging: &Paging, headers: &HeaderMap, fault: Option<F
             .body(Body::from(body)),
     };
     response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// So many spaces, packed.
+fn bomb(n_bytes: usize) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    // Memory does not refuse.
+    let _ = packer.write_all(&vec![b' '; n_bytes]);
+    packer.finish().unwrap_or_default()
 }
 
 /// The position that a cursor means; none, and an empty one, is the start.

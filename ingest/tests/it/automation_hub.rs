@@ -251,6 +251,20 @@ fn a_hub_that_is_too_slow_is_not_waited_for() {
 }
 
 #[test]
+fn a_hub_that_drips_or_sends_a_bomb_is_not_taken() {
+    let server = start(actions(3));
+    server.plan((0..5).map(|_| Some(Fault::Drip(Duration::from_millis(50)))));
+    let error = failure(&hub(AutomationHubConfig { timeout_s: 1, ..config("hub", &server) }));
+    assert!(matches!(error, SourceError::Unreachable { .. }) && error.to_string().contains("complete"), "{error}");
+    assert_eq!(server.take_requests().len(), 5);
+
+    server.plan([Some(Fault::Bomb(64 * 1024 * 1024))]);
+    let error = failure(&hub(config("hub", &server)));
+    assert!(matches!(error, SourceError::TooLarge { unit: "bytes", .. }), "{error}");
+    assert_eq!(server.take_requests().len(), 1, "a bomb is not fetched twice");
+}
+
+#[test]
 fn a_page_that_breaks_the_contract_ends_the_pass_and_says_what_came() {
     let check = |fault: Fault, parts: &[&str]| {
         let server = start(actions(25));

@@ -16,6 +16,7 @@ mod openapi;
 mod openapi_directory;
 mod parquet;
 mod peers;
+mod resume;
 mod support;
 mod sync;
 mod wire;

@@ -272,7 +272,7 @@ fn a_source_that_cannot_be_opened_keeps_its_tools_and_the_others_go_on() {
     let allow = "[network]\nallow = [\"127.0.0.0/8\"]\n".to_owned();
     let text = allow + &source("locked", &locked, "token_env = \"HUB_TOKEN\"") + &source("good", &good, "");
     let config = Config::parse(&text, Path::new("shortlist.toml")).expect("a configuration");
-    let opened = config.open(&Assets::locate(place.home()), &Silent, &|_| None);
+    let opened = config.open(place.home(), &Assets::locate(place.home()), &Silent, &|_| None);
     let report = place.sync(&opened).expect("a pass");
     assert!(matches!(&report.sources["locked"].outcome, Outcome::Stale(reason) if reason.contains("HUB_TOKEN")));
     let mut expected = offered("good", &actions(6));

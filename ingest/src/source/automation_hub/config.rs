@@ -10,6 +10,8 @@ use crate::network::{AuthKeys, OAuthConfig};
 const PAGE_LIMIT: usize = 200;
 /// Seconds for one request unless configured; a page is read within it or not at all.
 const TIMEOUT_S: u64 = 30;
+/// Seconds for one pass unless configured; other sources wait for it.
+const PASS_TIMEOUT_S: u64 = 3_600;
 
 /// One Automation Hub, as it stands in `shortlist.toml` under `[[source]]` with `type = "automation_hub"`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +27,10 @@ pub struct AutomationHubConfig {
     /// Seconds for one request from connecting to the last byte, 1 to 600.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+    /// Seconds for one pass over all pages, waits included, 1 to 86,400. The next pass goes on where one that took longer
+    /// was ended.
+    #[serde(default = "pass_timeout_s")]
+    pub pass_timeout_s: u64,
     /// What an ETag vouches for.
     #[serde(default)]
     pub etag_covers: EtagCovers,
@@ -133,6 +139,7 @@ impl AutomationHubConfig {
             base_url: base_url.to_owned(),
             page_limit: PAGE_LIMIT,
             timeout_s: TIMEOUT_S,
+            pass_timeout_s: PASS_TIMEOUT_S,
             etag_covers: EtagCovers::default(),
             empty_cursor_ends: false,
             allow_plain_http: false,
@@ -159,4 +166,8 @@ fn page_limit() -> usize {
 
 fn timeout_s() -> u64 {
     TIMEOUT_S
+}
+
+fn pass_timeout_s() -> u64 {
+    PASS_TIMEOUT_S
 }

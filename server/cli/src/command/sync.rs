@@ -39,7 +39,7 @@ pub fn sync_into(
 fn configured(places: &PlaceArgs, file: &Path) -> Result<Vec<Box<dyn Source>>> {
     let config =
         Config::read(file).context("name a configuration with --config, or a catalog with --jsonl NAME=FILE")?;
-    Ok(config.open(&places.assets(), &AssetBar::new(), &|name| std::env::var(name).ok()))
+    Ok(config.open(&places.home(), &places.assets(), &AssetBar::new(), &|name| std::env::var(name).ok()))
 }
 
 fn named(files: &[String]) -> Result<Vec<Box<dyn Source>>> {
