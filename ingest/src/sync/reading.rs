@@ -99,6 +99,10 @@ struct Pile {
 
 impl Pile {
     fn take(&mut self, source: &dyn Source, record: Record) {
+        // A catalog whose pages shift while they are read gives a record on both of two pages; it is one record.
+        if record.as_ref().is_ok_and(|tool| self.first_of(tool) == Some(tool)) {
+            return;
+        }
         self.n_ingested += 1;
         match record.and_then(|tool| self.checked(source, tool)) {
             Ok(tool) => {
@@ -120,7 +124,7 @@ impl Pile {
         if tool.reference.source() != source.name() {
             return refuse(format!("its ref {} is not one of source {:?}", tool.reference, source.name()));
         }
-        if let Some(first) = self.refs.get(&tool.reference).and_then(|&place| self.tools.get(place)) {
+        if let Some(first) = self.first_of(&tool) {
             let first = &first.provenance.foreign_id;
             return refuse(format!("its ref {} is already that of the record {first:?}", tool.reference));
         }
@@ -128,6 +132,11 @@ impl Pile {
             return refuse(format!("the source has more than the {TOOLS_MAX} tools allowed"));
         }
         Ok(tool)
+    }
+
+    /// The tool that has the same ref already.
+    fn first_of(&self, tool: &Tool) -> Option<&Tool> {
+        self.refs.get(&tool.reference).and_then(|&place| self.tools.get(place))
     }
 
     fn into_reading(self, source: &dyn Source, state: crate::source::SourceState, now: u64) -> Reading {
