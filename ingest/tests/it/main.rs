@@ -7,6 +7,9 @@ mod arcade;
 mod assets;
 mod automation_hub;
 mod credentials;
+mod damage;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod faults;
 mod google_discovery;
 mod jsonl;
 mod kill;

@@ -116,6 +116,18 @@ impl Place {
     }
 }
 
+/// Tries again while another process has the write lock. In one test binary that may be a test's child, which holds every
+/// file of this process for the moment between its fork and its exec.
+pub fn once_free<T, E: Into<SyncError>>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, SyncError> {
+    for _ in 0..5_000 {
+        match attempt().map_err(Into::into) {
+            Err(SyncError::Store(StoreError::Busy(_))) => std::thread::sleep(Duration::from_millis(1)),
+            result => return result,
+        }
+    }
+    attempt().map_err(Into::into)
+}
+
 /// The generation that serves; `None` when there is none yet.
 pub fn served(store: &Store) -> Option<Snapshot> {
     match store.open_current() {
