@@ -101,7 +101,7 @@ impl Dataset {
 fn read_tools(path: &Path, bad: BadTools) -> Result<(Vec<Tool>, Vec<Rejection>), BenchError> {
     let (mut tools, mut rejected) = (Vec::new(), Vec::new());
     Jsonl::new(SOURCE, path).fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejected.push(rejection),
     })?;
     match rejected.first() {

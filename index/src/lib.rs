@@ -86,8 +86,9 @@ pub use embed::{
 };
 pub use filter::Filter;
 pub use generation::{
-    BuildError, FORMAT, FileSum, Manifest, NamespaceCount, NewGeneration, OpenError, Opened, PublishStep,
-    REJECTIONS_KEPT_MAX, Rejection, Snapshot, SourceReport, Store, StoreError, WriteLock,
+    BuildError, FORMAT, FileSum, Health, Manifest, NamespaceCount, NewGeneration, OpenError, Opened, PublishStep,
+    REJECTIONS_KEPT_MAX, Rejection, Snapshot, SourceFault, SourceReport, SourceStatus, SourceStatuses, Store,
+    StoreError, WriteLock,
 };
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;

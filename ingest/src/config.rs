@@ -31,7 +31,7 @@
 //!
 //! Paths are relative to the file's own folder. A key that nobody reads is an error: it is a misspelt one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,7 @@ use thiserror::Error;
 
 use crate::assets::{AssetError, Assets, Progress};
 use crate::error::SourceError;
+use crate::handling::Handling;
 use crate::network::{Auth, AuthKeys, Network, NetworkConfig, NetworkError, Places, Secret};
 use crate::source::Source;
 use crate::source::arcade::{self, Arcade, ArcadeConfig};
@@ -66,6 +67,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// The sources in the order of the file.
     pub sources: Vec<SourceConfig>,
+    /// How the readings of each are handled, by the source's name.
+    pub handling: BTreeMap<String, Handling>,
 }
 
 /// One source of a configuration.
@@ -193,8 +196,8 @@ impl Config {
             reason: error.to_string().trim_end().to_owned(),
         })?;
         let mut sources = Vec::new();
-        let mut names = BTreeSet::new();
-        for (position, table) in file.source.into_iter().enumerate() {
+        let mut handling = BTreeMap::new();
+        for (position, mut table) in file.source.into_iter().enumerate() {
             let name = table.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
             let refuse = |reason: String| ConfigError::Source {
                 path: path.to_owned(),
@@ -202,14 +205,15 @@ impl Config {
                 named: if name.is_empty() { String::new() } else { format!(" {name:?}") },
                 reason,
             };
+            let handled = Handling::take(&mut table).map_err(refuse)?;
             let source = SourceConfig::parse(table).map_err(refuse)?;
             check_source(source.name()).map_err(|error| refuse(error.to_string()))?;
-            if !names.insert(source.name().to_owned()) {
+            if handling.insert(source.name().to_owned(), handled).is_some() {
                 return Err(refuse("another source has the same name".to_owned()));
             }
             sources.push(source);
         }
-        Ok(Self { path: path.to_owned(), network: file.network, sources })
+        Ok(Self { path: path.to_owned(), network: file.network, sources, handling })
     }
 
     /// Makes the sources. A `google_discovery` source without a folder gets the pinned documents, fetched when they are

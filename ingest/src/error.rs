@@ -128,3 +128,21 @@ pub enum SourceError {
         detail: String,
     },
 }
+
+impl SourceError {
+    /// A word for the kind of failure, for tables and counters.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotOpened { .. } => "not_opened",
+            Self::NoCatalog { .. } => "no_catalog",
+            Self::Changed { .. } => "changed",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Credentials { .. } => "credentials",
+            Self::Status { .. } => "status",
+            Self::Contract { .. } => "contract",
+        }
+    }
+}

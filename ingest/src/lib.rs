@@ -12,6 +12,7 @@
 pub mod config;
 pub mod error;
 mod files;
+pub mod handling;
 pub mod network;
 
 pub mod draft;

@@ -6,6 +6,8 @@
 //! is never cut: a tool whose tags were shortened could slip past a policy that denies by tag. There the record is
 //! rejected.
 
+use std::ops::Deref;
+
 use semver::Version;
 use serde_json::Value;
 use shortlist_index::{
@@ -39,16 +41,38 @@ const RECORD_CHARS_MAX: usize = 200;
 /// How much of a reason is kept, in characters: reasons quote foreign text.
 const REASON_CHARS_MAX: usize = 500;
 
+/// A tool, and what was taken out of its prose to make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Normalized {
+    /// The tool.
+    pub tool: Tool,
+    /// Characters that cannot be seen (control and bidirectional ones, and the like) and were taken out. Carriage returns
+    /// of line ends are not counted.
+    pub n_stripped: u64,
+}
+
+impl Deref for Normalized {
+    type Target = Tool;
+
+    fn deref(&self) -> &Tool {
+        &self.tool
+    }
+}
+
 /// Checks and repairs a draft.
 ///
 /// `source_name` is the operator's name of the source and the first part of the ref; `source_type` its kind.
 ///
 /// # Errors
 /// A [`Rejection`] that names the record by its foreign id and says in a sentence what is wrong with it.
-pub fn normalize(draft: Draft, source_name: &str, source_type: &str) -> Result<Tool, Rejection> {
+pub fn normalize(draft: Draft, source_name: &str, source_type: &str) -> Result<Normalized, Rejection> {
     // The id is kept for the rejection before the draft is taken apart.
     let record = if draft.foreign_id.is_empty() { draft.name.clone() } else { draft.foreign_id.clone() };
-    checked(draft, source_name, source_type).map_err(|reason| rejection(&record, reason))
+    let mut strip = Strip::default();
+    match checked(draft, source_name, source_type, &mut strip) {
+        Ok(tool) => Ok(Normalized { tool, n_stripped: strip.n_stripped }),
+        Err(reason) => Err(rejection(&record, reason)),
+    }
 }
 
 /// A rejection within its limits: `record` names the record (an id, or a position such as `line 7`), `reason` is a sentence.
@@ -58,7 +82,7 @@ pub fn rejection(record: &str, reason: impl AsRef<str>) -> Rejection {
     Rejection { record: bounded(record, RECORD_CHARS_MAX), reason: bounded(reason.as_ref(), REASON_CHARS_MAX) }
 }
 
-fn checked(draft: Draft, source_name: &str, source_type: &str) -> Result<Tool, String> {
+fn checked(draft: Draft, source_name: &str, source_type: &str, strip: &mut Strip) -> Result<Tool, String> {
     let name = identifier("name", &draft.name)?;
     let namespace = identifier("namespace", &draft.namespace)?;
     let ref_name = match &draft.ref_name {
@@ -78,15 +102,18 @@ fn checked(draft: Draft, source_name: &str, source_type: &str) -> Result<Tool, S
     Ok(Tool {
         reference,
         name,
-        title: draft.title.map(|title| cut_chars(one_line(&title), TITLE_CHARS_MAX)).filter(|title| !title.is_empty()),
-        description: cut_bytes(clean(&draft.description), DESCRIPTION_BYTES_MAX),
-        input_schema: schema("input", draft.input_schema)?,
-        output_schema: schema("output", draft.output_schema)?,
+        title: draft
+            .title
+            .map(|title| cut_chars(strip.one_line(&title), TITLE_CHARS_MAX))
+            .filter(|title| !title.is_empty()),
+        description: cut_bytes(strip.clean(&draft.description), DESCRIPTION_BYTES_MAX),
+        input_schema: schema("input", draft.input_schema, strip)?,
+        output_schema: schema("output", draft.output_schema, strip)?,
         annotations: draft.annotations,
-        tags: tags(&draft.tags)?,
-        execution: execution(draft.execution)?,
+        tags: tags(&draft.tags, strip)?,
+        execution: execution(draft.execution, strip)?,
         required_scopes: scopes(draft.required_scopes)?,
-        deprecation: draft.deprecation.map(|note| deprecation(&note)),
+        deprecation: draft.deprecation.map(|note| deprecation(&note, strip)),
         provenance: Provenance { source_type: source_type.to_owned(), foreign_id: draft.foreign_id },
     })
 }
@@ -124,16 +151,16 @@ fn refuse_hidden(what: &str, text: &str) -> Result<(), String> {
     }
 }
 
-fn schema(side: &str, value: Option<Value>) -> Result<Option<Schema>, String> {
+fn schema(side: &str, value: Option<Value>, strip: &mut Strip) -> Result<Option<Schema>, String> {
     let Some(mut value) = value else { return Ok(None) };
-    clean_schema(&mut value);
+    clean_schema(&mut value, strip);
     Schema::from_value(&value).map(Some).map_err(|error| format!("the {side} schema cannot be taken: {error}"))
 }
 
 /// Cleans the prose of a schema, which agents read like a description. Values (`enum`, `const`, `default`, examples) and
 /// patterns stay as they are: they are data. The depth of the recursion is that of a parsed JSON text, which serde_json
 /// bounds at 128.
-fn clean_schema(value: &mut Value) {
+fn clean_schema(value: &mut Value, strip: &mut Strip) {
     match value {
         Value::Object(map) => {
             for (key, child) in map {
@@ -141,20 +168,20 @@ fn clean_schema(value: &mut Value) {
                     ("enum" | "const" | "default" | "example" | "examples", _) => {}
                     ("description" | "title", Value::String(text)) => {
                         if text.chars().any(|c| is_forbidden_character(c) && c != '\n' && c != '\t') {
-                            *text = clean(text);
+                            *text = strip.clean(text);
                         }
                     }
-                    (_, child) => clean_schema(child),
+                    (_, child) => clean_schema(child, strip),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(clean_schema),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean_schema(item, strip)),
         _ => {}
     }
 }
 
-fn tags(given: &[String]) -> Result<Vec<String>, String> {
-    let mut tags: Vec<String> = given.iter().map(|tag| one_line(tag)).filter(|tag| !tag.is_empty()).collect();
+fn tags(given: &[String], strip: &mut Strip) -> Result<Vec<String>, String> {
+    let mut tags: Vec<String> = given.iter().map(|tag| strip.one_line(tag)).filter(|tag| !tag.is_empty()).collect();
     tags.sort();
     tags.dedup();
     if tags.len() > TAGS_MAX {
@@ -166,8 +193,8 @@ fn tags(given: &[String]) -> Result<Vec<String>, String> {
     }
 }
 
-fn execution(given: Execution) -> Result<Execution, String> {
-    let word = |what: &str, text: Option<String>| match text.map(|text| one_line(&text)) {
+fn execution(given: Execution, strip: &mut Strip) -> Result<Execution, String> {
+    let mut word = |what: &str, text: Option<String>| match text.map(|text| strip.one_line(&text)) {
         Some(text) if text.chars().count() > WORD_CHARS_MAX => {
             Err(format!("the {what} has more than the {WORD_CHARS_MAX} characters allowed"))
         }
@@ -200,8 +227,8 @@ fn scopes(given: ScopeRequirement) -> Result<ScopeRequirement, String> {
     Ok(given)
 }
 
-fn deprecation(note: &str) -> String {
-    match cut_bytes(clean(note), DEPRECATION_BYTES_MAX) {
+fn deprecation(note: &str, strip: &mut Strip) -> String {
+    match cut_bytes(strip.clean(note), DEPRECATION_BYTES_MAX) {
         note if note.is_empty() => "Deprecated by its source.".to_owned(),
         note => note,
     }
@@ -212,27 +239,44 @@ fn deprecation(note: &str) -> String {
 ///
 /// The two joiners stay inside words of other scripts than ASCII, where Persian, Hindi and composed emoji need them.
 pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            '\u{2028}' | '\u{2029}' => out.push('\n'),
-            '\u{200C}' | '\u{200D}'
-                if out.chars().next_back().is_some_and(|p| !p.is_ascii() && !is_forbidden_character(p)) =>
-            {
-                out.push(c)
-            }
-            c if is_forbidden_character(c) => {}
-            c => out.push(c),
-        }
-    }
-    let trimmed = out.trim();
-    if trimmed.len() == out.len() { out } else { trimmed.to_owned() }
+    Strip::default().clean(text)
 }
 
 /// Prose on one line: [`clean`], and every run of white space becomes one space.
 pub fn one_line(text: &str) -> String {
-    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    Strip::default().one_line(text)
+}
+
+/// [`clean`] and [`one_line`], counting what they take out.
+#[derive(Default)]
+struct Strip {
+    n_stripped: u64,
+}
+
+impl Strip {
+    fn clean(&mut self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '\n' | '\t' => out.push(c),
+                '\u{2028}' | '\u{2029}' => out.push('\n'),
+                '\u{200C}' | '\u{200D}'
+                    if out.chars().next_back().is_some_and(|p| !p.is_ascii() && !is_forbidden_character(p)) =>
+                {
+                    out.push(c)
+                }
+                '\r' => {}
+                c if is_forbidden_character(c) => self.n_stripped += 1,
+                c => out.push(c),
+            }
+        }
+        let trimmed = out.trim();
+        if trimmed.len() == out.len() { out } else { trimmed.to_owned() }
+    }
+
+    fn one_line(&mut self, text: &str) -> String {
+        self.clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn cut_chars(text: String, max: usize) -> String {
@@ -275,6 +319,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_out_is_counted_wherever_it_stood() {
+        let count = |draft: Draft| normalize(draft, "src", "kind").map(|normalized| normalized.n_stripped);
+        assert_eq!(count(Draft { description: "two\r\nlines\tof\u{2028}text".into(), ..draft() }), Ok(0));
+        let schema =
+            json!({ "properties": { "to": { "description": "whom\u{202E}\u{200B}", "default": "\u{200B}" } } });
+        let hidden = Draft {
+            title: Some("a\u{7}".into()),
+            description: "b\u{E0041}\u{E0042}".into(),
+            tags: vec!["c\u{200B}".into()],
+            deprecation: Some("d\u{FEFF}".into()),
+            input_schema: Some(schema.clone()),
+            output_schema: Some(schema),
+            ..draft()
+        };
+        assert_eq!(count(hidden), Ok(1 + 2 + 1 + 1 + 2 + 2));
+    }
+
+    #[test]
     fn long_prose_is_cut_between_characters() {
         let tool = normalize(
             Draft {
@@ -288,7 +350,7 @@ mod tests {
         )
         .expect("kept");
         assert_eq!(tool.description.len(), DESCRIPTION_BYTES_MAX);
-        assert_eq!(tool.title.map(|title| title.chars().count()), Some(TITLE_CHARS_MAX));
+        assert_eq!(tool.title.as_ref().map(|title| title.chars().count()), Some(TITLE_CHARS_MAX));
         assert_eq!(tool.deprecation.as_deref(), Some("Deprecated by its source."));
         assert_eq!(tool.provenance.source_type, "kind");
     }
@@ -328,7 +390,7 @@ mod tests {
         let expected = json!({ "description": "ab", "properties": {
             "description": { "title": "ab", "enum": [hidden], "default": { "title": hidden }, "pattern": hidden },
         } });
-        assert_eq!(tool.input_schema.map(|schema| schema.to_value()), Some(expected));
+        assert_eq!(tool.tool.input_schema.map(|schema| schema.to_value()), Some(expected));
     }
 
     #[test]

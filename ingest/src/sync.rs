@@ -2,7 +2,8 @@
 //!
 //! What holds whatever happens:
 //! - a killed pass leaves the generation that served before, and the vectors it had finished;
-//! - a source that cannot be read keeps its last good tools, marked stale, and does not stop the others;
+//! - a source that cannot be read, or has lost more tools than is allowed, keeps its last good tools, marked stale, and
+//!   does not stop the others;
 //! - searchable = ingested - rejected, for each source, and each rejection has a reason;
 //! - a catalog that did not change is neither embedded nor published again.
 
@@ -13,6 +14,7 @@ mod observer;
 mod parent;
 mod reading;
 mod report;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,8 +24,9 @@ use shortlist_index::{Embedder, NewGeneration, SourceReport, Store, Tool};
 
 use self::observer::Steps;
 use self::parent::Parent;
-use self::reading::Reading;
+use self::reading::{Reading, Terms};
 use crate::embedding_cache::EmbeddingCache;
+use crate::handling::Handling;
 use crate::source::Source;
 
 pub use self::error::SyncError;
@@ -31,15 +34,19 @@ pub use self::observer::{EmbedProgress, Quiet, SyncObserver, SyncStep};
 pub use self::report::{Outcome, SourceSync, SyncReport};
 
 /// What an operator may choose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SyncOptions {
     /// Generations that are kept besides the one that serves, to roll back to.
     pub keep_older: usize,
+    /// How each source's readings are handled, by its name; one that is not named here by the defaults.
+    pub handling: BTreeMap<String, Handling>,
+    /// Sources whose reading is taken in this pass however much it shrank: an operator's word.
+    pub accept_shrink: BTreeSet<String>,
 }
 
 impl Default for SyncOptions {
     fn default() -> Self {
-        Self { keep_older: 3 }
+        Self { keep_older: 3, handling: BTreeMap::new(), accept_shrink: BTreeSet::new() }
     }
 }
 
@@ -71,12 +78,20 @@ pub fn sync(
     let mut warnings = parent.warnings();
 
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
+    let default = Handling::default();
     for source in sources {
         steps.begin(SyncStep::Fetch(source.name().to_owned()));
         let known = parent.known(source.as_ref());
-        readings.insert(source.name().to_owned(), Reading::of(source.as_ref(), known, now, &mut steps));
+        let terms = Terms {
+            handling: options.handling.get(source.name()).unwrap_or(&default),
+            accept_shrink: options.accept_shrink.contains(source.name()),
+            now,
+        };
+        readings.insert(source.name().to_owned(), Reading::of(source.as_ref(), known, terms, &mut steps));
     }
+    let statuses = status::after(store, &readings, now, &mut warnings);
     if readings.values().all(Reading::has_nothing) {
+        status::write(store, &lock, &statuses, &mut warnings);
         return Err(SyncError::nothing_read(&readings));
     }
 
@@ -89,6 +104,7 @@ pub fn sync(
             // A publish was killed before its last step, or CURRENT was damaged; the generation itself is good.
             store.set_current(&lock, number)?;
         }
+        status::write(store, &lock, &statuses, &mut warnings);
         report.generation = number;
         report.warnings = warnings;
         report.seconds = steps.finish();
@@ -131,6 +147,7 @@ pub fn sync(
     if let Err(error) = store.remove_older(&lock, options.keep_older) {
         warnings.push(error.to_string());
     }
+    status::write(store, &lock, &statuses, &mut warnings);
     report.generation = number;
     report.published = true;
     report.n_embedded = n_embedded;

@@ -173,6 +173,14 @@ pub enum StoreError {
     /// There is no such generation.
     #[error("there is no generation {0}; `shortlist generations list` shows those there are")]
     Missing(u64),
+    /// `sources.json` is not one of this program's.
+    #[error("{path} does not hold the state of the sources: {reason}; the next `shortlist sync` begins it anew", path = path.display())]
+    Statuses {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is nothing to open.
     #[error("{0} holds no generation yet; run `shortlist sync` or `shortlist demo` first")]
     Empty(PathBuf),

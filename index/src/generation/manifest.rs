@@ -9,8 +9,9 @@ use crate::embed::ModelFingerprint;
 /// The format this code writes and reads. A change of any file's layout or meaning raises it.
 pub const FORMAT: u32 = 1;
 
-/// The most rejections of one source that a manifest keeps with their reasons; the count is always complete.
-pub const REJECTIONS_KEPT_MAX: usize = 1_000;
+/// The most rejections of one source that a manifest keeps with their reasons; the count is always complete. It is as many
+/// as a large catalog has records, so in practice none is lost; a source that gives more bad records is no catalog.
+pub const REJECTIONS_KEPT_MAX: usize = 100_000;
 
 /// What a generation says of itself. It is the last file written, and names the checksum of every other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,10 @@ pub struct SourceReport {
     pub n_deprecated: u64,
     /// The first [`REJECTIONS_KEPT_MAX`] rejections.
     pub rejections: Vec<Rejection>,
+    /// Of the searchable, those whose prose lost characters that cannot be seen (control and bidirectional ones).
+    pub n_touched: u64,
+    /// How many such characters were taken out.
+    pub n_stripped: u64,
     /// The source's own bookmarks, such as ETags, for its next pass.
     pub state: BTreeMap<String, String>,
     /// When its records were last read completely, in seconds of Unix time.

@@ -11,6 +11,7 @@ pub(crate) mod ipc;
 mod manifest;
 mod resolve;
 mod snapshot;
+mod status;
 mod store;
 mod table;
 
@@ -18,4 +19,5 @@ pub use build::{NewGeneration, PublishStep};
 pub use error::{BuildError, OpenError, StoreError};
 pub use manifest::{FORMAT, FileSum, Manifest, REJECTIONS_KEPT_MAX, Rejection, SourceReport};
 pub use snapshot::{NamespaceCount, Snapshot};
+pub use status::{Health, SourceFault, SourceStatus, SourceStatuses};
 pub use store::{Opened, Store, WriteLock};

@@ -222,7 +222,7 @@ impl Store {
 }
 
 /// The error of a failed `action` on `path`.
-fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
     let path = path.to_owned();
     move |source| StoreError::Io { action, path, source }
 }

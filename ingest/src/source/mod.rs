@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shortlist_index::{Rejection, Tool};
+use shortlist_index::Rejection;
 
 use crate::error::SourceError;
+use crate::normalize::Normalized;
 
 pub mod arcade;
 pub mod automation_hub;
@@ -23,7 +24,7 @@ pub(crate) mod unopened;
 pub type SourceState = BTreeMap<String, String>;
 
 /// One record of a catalog: the tool it became, or why it did not.
-pub type Record = Result<Tool, Rejection>;
+pub type Record = Result<Normalized, Rejection>;
 
 /// A catalog that can be read from start to end.
 ///

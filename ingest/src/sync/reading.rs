@@ -6,7 +6,8 @@ use shortlist_index::{REJECTIONS_KEPT_MAX, Rejection, SourceReport, Tool, ToolRe
 
 use super::observer::Steps;
 use super::report::Outcome;
-use crate::normalize::rejection;
+use crate::handling::Handling;
+use crate::normalize::{Normalized, rejection};
 use crate::source::{Fetched, Record, Source};
 
 /// How many records pass between two words to the observer.
@@ -21,12 +22,29 @@ pub(super) struct Reading {
     pub(super) report: SourceReport,
     /// Its tools; those of an unread source are filled in from the parent.
     pub(super) tools: Vec<Tool>,
+    /// Why it was not read, or not taken: a word and a sentence.
+    pub(super) fault: Option<(&'static str, String)>,
+}
+
+/// What may be made of what a source gives.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'o> {
+    pub(super) handling: &'o Handling,
+    /// An operator's word that this reading is to be taken however much it shrank.
+    pub(super) accept_shrink: bool,
+    pub(super) now: u64,
 }
 
 impl Reading {
     /// Reads a source. `known` is what its last complete pass left. When it was of another kind then, its state means
     /// nothing to this source, but its tools are still the last good ones.
-    pub(super) fn of(source: &dyn Source, known: Option<&SourceReport>, now: u64, steps: &mut Steps<'_>) -> Self {
+    pub(super) fn of(
+        source: &dyn Source,
+        known: Option<&SourceReport>,
+        terms: Terms<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Self {
+        let now = terms.now;
         let mut pile = Pile::default();
         let same_type = known.filter(|report| report.source_type == source.source_type());
         let fetched = source.fetch(same_type.map(|report| &report.state), &mut |record| {
@@ -35,37 +53,43 @@ impl Reading {
                 steps.observer.fetched(source.name(), pile.n_ingested);
             }
         });
-        let reason = match (fetched, same_type) {
+        let (class, reason) = match (fetched, same_type) {
             (Ok(Fetched::Complete(state)), _) => {
                 steps.observer.fetched(source.name(), pile.n_ingested);
-                return pile.into_reading(source, state, now);
+                let reading = pile.into_reading(source, state, now);
+                return match known {
+                    Some(known) => reading.unless_shrunk(source, known, terms),
+                    None => reading,
+                };
             }
             (Ok(Fetched::Unchanged), Some(known)) => {
                 return Self {
                     outcome: Outcome::Unchanged,
                     report: SourceReport { read_unix_s: now, stale: None, ..known.clone() },
                     tools: Vec::new(),
+                    fault: None,
                 };
             }
             (Ok(Fetched::Unchanged), None) => {
-                format!("source {:?} says that nothing changed and was never read", source.name())
+                ("contract", format!("source {:?} says that nothing changed and was never read", source.name()))
             }
-            (Err(error), _) => error.to_string(),
+            (Err(error), _) => (error.class(), error.to_string()),
         };
         match known {
             // The report stays that of the kind that was read, for the tools are.
             Some(known) => Self {
                 outcome: Outcome::Stale(reason.clone()),
-                report: SourceReport { stale: Some(reason), ..known.clone() },
+                report: SourceReport { stale: Some(reason.clone()), ..known.clone() },
                 tools: Vec::new(),
+                fault: Some((class, reason)),
             },
-            None => Self::failed(source, reason),
+            None => Self::failed(source, class, reason),
         }
     }
 
     /// Whether its tools are to be taken from the parent.
     pub(super) fn keeps_the_parents(&self) -> bool {
-        matches!(self.outcome, Outcome::Unchanged | Outcome::Stale(_))
+        matches!(self.outcome, Outcome::Unchanged | Outcome::Stale(_) | Outcome::HeldBack { .. })
     }
 
     /// Whether it was not read, now or before.
@@ -73,15 +97,36 @@ impl Reading {
         matches!(self.outcome, Outcome::Failed(_))
     }
 
-    fn failed(source: &dyn Source, reason: String) -> Self {
+    /// The reading, or the parent's tools where too many of them are gone. The parent's report stays with its bookmarks, so
+    /// the same reading is judged the same the next time.
+    fn unless_shrunk(self, source: &dyn Source, known: &SourceReport, terms: Terms<'_>) -> Self {
+        let (had, has) = (known.n_searchable, self.report.n_searchable);
+        if terms.accept_shrink || !terms.handling.holds_back(had, has) {
+            return self;
+        }
+        let name = source.name();
+        let reason = format!(
+            "source {name:?} gave {has} tools where it had {had}, so it is held back; if that is right, \
+             `shortlist sync --accept-shrink {name}` takes it (or a larger shrink_max), and until then the {had} serve"
+        );
+        Self {
+            outcome: Outcome::HeldBack { had, has },
+            report: SourceReport { stale: Some(reason.clone()), ..known.clone() },
+            tools: Vec::new(),
+            fault: Some(("shrunk", reason)),
+        }
+    }
+
+    fn failed(source: &dyn Source, class: &'static str, reason: String) -> Self {
         Self {
             outcome: Outcome::Failed(reason.clone()),
             report: SourceReport {
                 source_type: source.source_type().to_owned(),
-                stale: Some(reason),
+                stale: Some(reason.clone()),
                 ..SourceReport::default()
             },
             tools: Vec::new(),
+            fault: Some((class, reason)),
         }
     }
 }
@@ -91,6 +136,8 @@ impl Reading {
 struct Pile {
     n_ingested: u64,
     n_rejected: u64,
+    n_touched: u64,
+    n_stripped: u64,
     tools: Vec<Tool>,
     rejections: Vec<Rejection>,
     /// Where in `tools` each ref stands.
@@ -104,8 +151,10 @@ impl Pile {
             return;
         }
         self.n_ingested += 1;
-        match record.and_then(|tool| self.checked(source, tool)) {
-            Ok(tool) => {
+        match record.and_then(|normalized| self.checked(source, normalized)) {
+            Ok(Normalized { tool, n_stripped }) => {
+                self.n_touched += u64::from(n_stripped > 0);
+                self.n_stripped += n_stripped;
                 self.refs.insert(tool.reference.clone(), self.tools.len());
                 self.tools.push(tool);
             }
@@ -119,7 +168,7 @@ impl Pile {
     }
 
     /// What only somebody who sees all of a source's records can check.
-    fn checked(&self, source: &dyn Source, tool: Tool) -> Result<Tool, Rejection> {
+    fn checked(&self, source: &dyn Source, tool: Normalized) -> Result<Normalized, Rejection> {
         let refuse = |reason: String| Err(rejection(&tool.provenance.foreign_id, reason));
         if tool.reference.source() != source.name() {
             return refuse(format!("its ref {} is not one of source {:?}", tool.reference, source.name()));
@@ -149,11 +198,14 @@ impl Pile {
                 n_searchable: self.tools.len() as u64,
                 n_deprecated: self.tools.iter().filter(|tool| tool.deprecation.is_some()).count() as u64,
                 rejections: self.rejections,
+                n_touched: self.n_touched,
+                n_stripped: self.n_stripped,
                 state,
                 read_unix_s: now,
                 stale: None,
             },
             tools: self.tools,
+            fault: None,
         }
     }
 }

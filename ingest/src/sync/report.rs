@@ -8,6 +8,9 @@ use shortlist_index::Rejection;
 use super::delta::Delta;
 use super::reading::Reading;
 
+/// The most rejections of one source that a report repeats.
+const REJECTIONS_TOLD_MAX: usize = 1_000;
+
 /// What a pass did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SyncReport {
@@ -44,7 +47,11 @@ pub struct SourceSync {
     pub n_searchable: u64,
     /// Of the searchable, those that are deprecated.
     pub n_deprecated: u64,
-    /// The first rejections, with their reasons.
+    /// Of the searchable, those whose prose lost characters that cannot be seen.
+    pub n_touched: u64,
+    /// How many such characters.
+    pub n_stripped: u64,
+    /// The first 1,000 rejections, with their reasons; the generation keeps them all.
     pub rejections: Vec<Rejection>,
     /// Tools that the generation before did not have.
     pub n_added: u64,
@@ -66,6 +73,13 @@ pub enum Outcome {
     Unchanged,
     /// It could not be read, for this reason; its last good tools are kept.
     Stale(String),
+    /// It was read and lost more of its tools than is allowed; those it had are kept until an operator says otherwise.
+    HeldBack {
+        /// Tools it had.
+        had: u64,
+        /// Tools it came with.
+        has: u64,
+    },
     /// It could not be read, for this reason, and never was before.
     Failed(String),
 }
@@ -82,7 +96,9 @@ impl SyncReport {
                 n_rejected: report.n_rejected,
                 n_searchable: report.n_searchable,
                 n_deprecated: report.n_deprecated,
-                rejections: report.rejections.clone(),
+                n_touched: report.n_touched,
+                n_stripped: report.n_stripped,
+                rejections: report.rejections.iter().take(REJECTIONS_TOLD_MAX).cloned().collect(),
                 n_added: counts.n_added,
                 n_changed: counts.n_changed,
                 n_removed: counts.n_removed,
@@ -107,8 +123,10 @@ impl SyncReport {
         self.sources.values().map(|source| source.n_searchable).sum()
     }
 
-    /// Whether a source could not be read in this pass.
+    /// Whether a source could not be read in this pass, or was held back.
     pub fn has_failures(&self) -> bool {
-        self.sources.values().any(|source| matches!(source.outcome, Outcome::Stale(_) | Outcome::Failed(_)))
+        self.sources
+            .values()
+            .any(|source| matches!(source.outcome, Outcome::Stale(_) | Outcome::HeldBack { .. } | Outcome::Failed(_)))
     }
 }

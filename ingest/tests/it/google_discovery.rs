@@ -18,7 +18,7 @@ fn fetch(folder: &Path, apis: &[&str]) -> Result<(SourceState, Vec<Tool>, Vec<Re
     let (mut tools, mut rejections) = (Vec::new(), Vec::new());
     let apis: Vec<String> = apis.iter().map(|&api| api.to_owned()).collect();
     let fetched = GoogleDiscovery::new("google", folder, &apis).fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejections.push(rejection),
     })?;
     match fetched {

@@ -14,7 +14,7 @@ use shortlist_ingest::source::{Fetched, Source, SourceState};
 fn fetch(path: &Path) -> Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError> {
     let (mut tools, mut rejections) = (Vec::new(), Vec::new());
     let fetched = Jsonl::new("files", path).fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejections.push(rejection),
     })?;
     match fetched {

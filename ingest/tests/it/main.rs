@@ -13,6 +13,7 @@ mod faults;
 mod google_discovery;
 mod jsonl;
 mod kill;
+mod ledger;
 mod network;
 mod npm;
 mod openapi;

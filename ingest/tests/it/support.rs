@@ -106,6 +106,10 @@ impl Place {
         sync(sources, &self.store, embedder, &mut Quiet, &SyncOptions::default())
     }
 
+    pub fn sync_as(&self, sources: &[Box<dyn Source>], options: &SyncOptions) -> Result<SyncReport, SyncError> {
+        sync(sources, &self.store, &HashingEmbedder::new(DIMENSION), &mut Quiet, options)
+    }
+
     pub fn served(&self) -> Option<Snapshot> {
         served(&self.store)
     }

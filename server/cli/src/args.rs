@@ -61,7 +61,8 @@ pub struct DemoArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A configuration names its sources:\n\n  \
     [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or parquet, google_discovery, automation_hub, openapi, arcade\n  path = \"tools.jsonl.gz\"\n\n\
-    An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools.")]
+    An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools, and so\n\
+    does one that lost more than half of them at once (shrink_max), until --accept-shrink says that this is right.")]
 pub struct SyncArgs {
     /// The configuration of the sources
     #[arg(long, default_value = "shortlist.toml", value_name = "FILE", conflicts_with = "jsonl")]
@@ -69,6 +70,9 @@ pub struct SyncArgs {
     /// Read this JSONL file (plain or gzip) instead of a configuration; may be repeated
     #[arg(long, value_name = "NAME=FILE")]
     pub jsonl: Vec<String>,
+    /// Take what this source gives now, however many of its tools are gone; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub accept_shrink: Vec<String>,
     /// Older generations to keep for a rollback
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub keep: usize,

@@ -7,9 +7,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use shortlist_index::{Models, SearchRequest, Snapshot, Store, ToolRef, search};
 use shortlist_ingest::config::DISCOVERY_ASSET;
+use shortlist_ingest::handling::Handling;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::google_discovery::GoogleDiscovery;
 use shortlist_ingest::source::google_discovery::selection::WELL_KNOWN_APIS;
+use shortlist_ingest::sync::SyncOptions;
 use shortlist_server::{HeaderIdentity, Policy, Principal, Secret};
 
 use super::{serve, sync};
@@ -53,7 +55,10 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
         if args.all { Vec::new() } else { WELL_KNOWN_APIS.iter().map(|&api| api.to_owned()).collect() };
     let sources: [Box<dyn Source>; 1] = [Box::new(GoogleDiscovery::new(SOURCE, documents, &apis))];
     let (models, embedder) = models::load(places, false, Sessions::PerCore)?;
-    let report = sync::sync_into(&home, embedder.as_ref(), &sources, 1)?;
+    // Another selection of APIs is meant to replace the one before, however much smaller it is.
+    let all = Handling { shrink_max: 1.0 };
+    let options = SyncOptions { keep_older: 1, handling: [(SOURCE.to_owned(), all)].into(), ..SyncOptions::default() };
+    let report = sync::sync_into(&home, embedder.as_ref(), &sources, &options)?;
     sync::summary(&report)?;
 
     let policy_file = home.join("policy.toml");

@@ -1,10 +1,12 @@
 //! `shortlist sync`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use shortlist_index::{Embedder, Store};
 use shortlist_ingest::config::Config;
+use shortlist_ingest::handling::Handling;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Outcome, SyncOptions, SyncReport, sync};
@@ -17,12 +19,21 @@ use crate::{models, print};
 
 /// Reads every source and publishes what is new.
 pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
-    let sources = if args.jsonl.is_empty() { configured(places, &args.config)? } else { named(&args.jsonl)? };
+    let (sources, handling) =
+        if args.jsonl.is_empty() { configured(places, &args.config)? } else { (named(&args.jsonl)?, BTreeMap::new()) };
+    let accept_shrink: BTreeSet<String> = args.accept_shrink.iter().cloned().collect();
+    if let Some(unknown) = accept_shrink.iter().find(|&name| !sources.iter().any(|source| source.name() == name)) {
+        bail!("--accept-shrink names {unknown:?}, and no source is called so");
+    }
+    let options = SyncOptions { keep_older: args.keep, handling, accept_shrink };
     let (_, embedder) = models::load(places, false, Sessions::PerCore)?;
-    let report = sync_into(&places.home(), embedder.as_ref(), &sources, args.keep)?;
+    let report = sync_into(&places.home(), embedder.as_ref(), &sources, &options)?;
     let printed = if args.json { print::json(&report) } else { summary(&report) };
     // Said even when nobody reads the report.
-    if report.has_failures() { bail!("not every source could be read; its last good tools are kept") } else { printed }
+    if report.has_failures() {
+        bail!("not every source was read and taken; the last good tools of such a source are kept")
+    }
+    printed
 }
 
 /// One pass into the store in `home`, with progress.
@@ -30,16 +41,18 @@ pub fn sync_into(
     home: &Path,
     embedder: &dyn Embedder,
     sources: &[Box<dyn Source>],
-    keep_older: usize,
+    options: &SyncOptions,
 ) -> Result<SyncReport> {
-    let options = SyncOptions { keep_older };
-    Ok(sync(sources, &Store::new(home), embedder, &mut SyncBar::new(), &options)?)
+    Ok(sync(sources, &Store::new(home), embedder, &mut SyncBar::new(), options)?)
 }
 
-fn configured(places: &PlaceArgs, file: &Path) -> Result<Vec<Box<dyn Source>>> {
+type Handled = (Vec<Box<dyn Source>>, BTreeMap<String, Handling>);
+
+fn configured(places: &PlaceArgs, file: &Path) -> Result<Handled> {
     let config =
         Config::read(file).context("name a configuration with --config, or a catalog with --jsonl NAME=FILE")?;
-    Ok(config.open(&places.home(), &places.assets(), &AssetBar::new(), &|name| std::env::var(name).ok()))
+    let sources = config.open(&places.home(), &places.assets(), &AssetBar::new(), &|name| std::env::var(name).ok());
+    Ok((sources, config.handling))
 }
 
 fn named(files: &[String]) -> Result<Vec<Box<dyn Source>>> {
@@ -60,6 +73,9 @@ pub fn summary(report: &SyncReport) -> Result<()> {
             Outcome::Read => String::new(),
             Outcome::Unchanged => " (unchanged)".to_owned(),
             Outcome::Stale(reason) => format!(" (STALE: {reason})"),
+            Outcome::HeldBack { had, has } => format!(
+                " (HELD BACK: it came with {has} tools where it had {had}; `shortlist sync --accept-shrink {name}` takes it)"
+            ),
             Outcome::Failed(reason) => format!(" (FAILED: {reason})"),
         };
         print::line(format!(

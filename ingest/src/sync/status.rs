@@ -1,0 +1,40 @@
+//! What a pass leaves in the statuses of the sources.
+
+use std::collections::BTreeMap;
+
+use shortlist_index::{Health, SourceFault, SourceStatus, SourceStatuses, Store, WriteLock};
+
+use super::reading::Reading;
+use super::report::Outcome;
+
+/// The statuses after these readings. What cannot be read of those before is begun anew, with a warning.
+pub(super) fn after(
+    store: &Store,
+    readings: &BTreeMap<String, Reading>,
+    now: u64,
+    warnings: &mut Vec<String>,
+) -> SourceStatuses {
+    let before = store.statuses().unwrap_or_else(|error| {
+        warnings.push(error.to_string());
+        SourceStatuses::new()
+    });
+    let status = |(name, reading): (&String, &Reading)| {
+        let health = match reading.outcome {
+            Outcome::Read | Outcome::Unchanged => Health::Ok,
+            Outcome::Stale(_) => Health::Stale,
+            Outcome::HeldBack { .. } => Health::HeldBack,
+            Outcome::Failed(_) => Health::Failed,
+        };
+        let fault = reading.fault.as_ref().map(|(class, reason)| SourceFault::new(now, class, reason));
+        let status = SourceStatus::after(before.get(name), &reading.report.source_type, health, now, fault);
+        (name.clone(), status)
+    };
+    readings.iter().map(status).collect()
+}
+
+/// Writes them. They are told, not served: a disk that refuses is a warning.
+pub(super) fn write(store: &Store, lock: &WriteLock, statuses: &SourceStatuses, warnings: &mut Vec<String>) {
+    if let Err(error) = store.set_statuses(lock, statuses) {
+        warnings.push(error.to_string());
+    }
+}
