@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::hex;
+use crate::tool::Tool;
 
 /// The most bytes a pattern may have.
 pub const PATTERN_BYTES_MAX: usize = 512;
@@ -110,6 +111,25 @@ pub struct Selector {
     pub scopes_held: bool,
     /// Only tools that claim this about being read-only; a tool that claims nothing is not picked.
     pub read_only: Option<bool>,
+}
+
+impl Selector {
+    /// Whether it picks one tool for a holder of these scopes: what the bitmaps of a generation say of all tools at once.
+    pub fn picks(&self, tool: &Tool, held_scopes: &BTreeSet<String>) -> bool {
+        let Self { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = self;
+        let any = |patterns: &[Pattern], values: &[&str]| {
+            patterns.is_empty() || values.iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
+        };
+        let reference = tool.reference.to_string();
+        let name = reference.split('@').next().unwrap_or(&reference);
+        any(refs, &[name, &reference])
+            && any(namespaces, &[tool.reference.namespace()])
+            && any(sources, &[tool.reference.source()])
+            && any(tags, &tool.tags.iter().map(String::as_str).collect::<Vec<_>>())
+            && any(required_scopes, &tool.required_scopes.scopes().collect::<Vec<_>>())
+            && (!scopes_held || tool.required_scopes.is_met_by(held_scopes))
+            && read_only.is_none_or(|claim| tool.annotations.read_only == Some(claim))
+    }
 }
 
 /// What somebody may see: allowed by some selector, denied by none.

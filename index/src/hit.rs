@@ -1,5 +1,7 @@
 //! [`Answer`]: what a search gives back.
 
+use serde::Serialize;
+
 use crate::tool::Tool;
 
 /// One page of hits.
@@ -48,7 +50,7 @@ pub struct Explanation {
 }
 
 /// A place in one leg.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LegScore {
     /// 1 is best.
     pub rank: usize,

@@ -57,6 +57,7 @@
 
 // In reading order: the pipeline, the nouns, then the machinery.
 mod search;
+mod why_not;
 
 mod filter;
 mod grant;
@@ -101,3 +102,4 @@ pub use search::{Models, SearchError, search};
 pub use tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 pub use tool_ref::is_forbidden as is_forbidden_character;
 pub use tool_ref::{REF_BYTES_MAX, RefError, ToolRef, check_source};
+pub use why_not::{Verdict, WhyNot, why_not};

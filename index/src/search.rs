@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::allowed::AllowedSet;
 use crate::dense;
 use crate::embed::{Embedder, Embedding, TextRole};
-use crate::fusion::{Candidate, fuse, rerank};
+use crate::fusion::{Candidate, Scored, fuse, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
@@ -89,6 +89,28 @@ pub fn search(
     allowed: &AllowedSet,
     request: &SearchRequest,
 ) -> Result<Answer, SearchError> {
+    let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request)?;
+    candidates.truncate(DEPTH_MAX);
+
+    let end = (request.offset + request.limit).min(candidates.len());
+    let page = candidates.get(request.offset..end).unwrap_or_default();
+    let hits = page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>()?;
+    Ok(Answer { hits, more: end < candidates.len(), degraded })
+}
+
+/// What both legs found, fused and perhaps reranked, best first. Pages reach no deeper than [`DEPTH_MAX`] of it.
+pub(crate) struct Ranked {
+    pub candidates: Vec<Candidate>,
+    pub degraded: Vec<Degraded>,
+}
+
+/// [`search`] without its page.
+pub(crate) fn ranked(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    request: &SearchRequest,
+) -> Result<Ranked, SearchError> {
     check(snapshot, allowed, request)?;
     let mut degraded = Vec::new();
     let narrowed = (request.filter != Default::default()).then(|| snapshot.narrow(allowed, &request.filter));
@@ -117,12 +139,34 @@ pub fn search(
             Err(reason) => degraded.push(Degraded { stage: "rerank", reason }),
         }
     }
-    candidates.truncate(DEPTH_MAX);
+    Ok(Ranked { candidates, degraded })
+}
 
-    let end = (request.offset + request.limit).min(candidates.len());
-    let page = candidates.get(request.offset..end).unwrap_or_default();
-    let hits = page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>()?;
-    Ok(Answer { hits, more: end < candidates.len(), degraded })
+/// Where each leg ranks one document among all of the set, by a full scan; `None` where a leg does not run or does not find
+/// it.
+pub(crate) fn leg_places(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    request: &SearchRequest,
+    document: u32,
+) -> Result<(Option<LegScore>, Option<LegScore>), SearchError> {
+    let all = usize::try_from(allowed.n_searchable()).unwrap_or(usize::MAX);
+    let place = |list: Vec<Scored>| {
+        let place = list.iter().position(|scored| scored.document == document)?;
+        Some(LegScore { rank: place + 1, score: list.get(place)?.score })
+    };
+    let lexical = match request.mode {
+        Mode::Dense => None,
+        Mode::Lexical | Mode::Hybrid => place(snapshot.lexical.search(&request.query, allowed, all)?),
+    };
+    let vector = match request.mode {
+        Mode::Lexical => None,
+        Mode::Dense | Mode::Hybrid => embed_query(snapshot, models, &request.query).ok(),
+    };
+    let dense =
+        vector.and_then(|vector| place(dense::nearest(&snapshot.vectors, None, vector.as_slice(), allowed, all).0));
+    Ok((lexical, dense))
 }
 
 fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> Result<(), SearchError> {

@@ -19,7 +19,11 @@ mod principal;
 mod engine;
 mod serve;
 mod state;
+mod statuses;
 mod watch;
+
+mod explain;
+mod ledger;
 
 mod config;
 mod cursor;
@@ -30,10 +34,12 @@ mod secret;
 
 pub use config::Config;
 pub use error::Code;
+pub use explain::{Explained, explain};
 pub use http::{app, openapi};
 pub use identity::{GROUPS_HEADER, HeaderIdentity, SCOPES_HEADER, SECRET_HEADER, USER_HEADER};
+pub use ledger::{FaultRow, SourceRow, source_rows};
 pub use network::{Network, NetworkError};
-pub use policy::{Policy, PolicyError};
+pub use policy::{Policy, PolicyError, RulesFor};
 pub use principal::Principal;
 pub use secret::{Secret, SecretError};
 pub use serve::{RunError, run};

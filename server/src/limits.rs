@@ -23,6 +23,9 @@ pub const FILTER_VALUE_CHARS_MAX: usize = 512;
 /// The most refs in one request for details: each may carry two schemas of 256 KiB.
 pub const DETAILS_REFS_MAX: usize = 20;
 
+/// The most characters of what is asked for at the admin door `why_not`: a ref, or a record's id in its source.
+pub const WHY_NOT_CHARS_MAX: usize = 2_048;
+
 /// Namespaces on a page when the caller does not say.
 pub const NAMESPACES_LIMIT_DEFAULT: usize = 100;
 /// The most namespaces on a page.

@@ -10,6 +10,7 @@ use crate::cursor::CursorKey;
 use crate::engine::Engine;
 use crate::identity::HeaderIdentity;
 use crate::policy::Policies;
+use crate::statuses::StatusWatch;
 use crate::watch::GenerationWatch;
 
 /// What every request shares. Cheap to clone.
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) identity: HeaderIdentity,
     pub(crate) cursors: CursorKey,
     pub(crate) generations: GenerationWatch,
+    pub(crate) statuses: StatusWatch,
     pub(crate) drain_timeout: Duration,
     pub(crate) poll_interval: Duration,
 }
@@ -37,6 +39,7 @@ impl AppState {
             cursors: CursorKey::new(&config.identity.secret),
             identity: config.identity,
             generations: GenerationWatch::new(Store::new(&config.home)),
+            statuses: StatusWatch::new(Store::new(&config.home)),
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,
         }));
@@ -49,6 +52,7 @@ impl AppState {
     pub fn refresh(&self) {
         self.0.policies.reload();
         self.0.generations.look(&self.0.engine);
+        self.0.statuses.look();
     }
 
     /// The number of the generation that serves, if any does.

@@ -117,6 +117,38 @@ impl Snapshot {
         allowed.readable().contains(document).then(|| self.table.tool(document as usize).ok()).flatten()
     }
 
+    /// Reads a tool whoever may see it; without a version, the newest. For operators alone: callers read by
+    /// [`Snapshot::get`].
+    pub fn tool_of(&self, tool: &ToolRef) -> Option<Tool> {
+        self.tool(self.document(tool)?).ok()
+    }
+
+    /// The document of a tool, whoever may see it; without a version, the newest.
+    pub(crate) fn document(&self, tool: &ToolRef) -> Option<u32> {
+        let mut family = self.family(tool);
+        match tool.version() {
+            Some(_) => family.find(|&document| self.reference_is(document, tool)),
+            None => self.attributes.newest_of(family.clone(), &family.collect()),
+        }
+    }
+
+    /// The document whose source calls its record so. Costs a pass over all tools.
+    pub(crate) fn document_of_record(&self, record: &str) -> Option<u32> {
+        (0..self.n_tools() as u32)
+            .find(|&document| self.tool(document).is_ok_and(|tool| tool.provenance.foreign_id == record))
+    }
+
+    /// The refs of all versions of a tool, oldest first.
+    pub(crate) fn versions(&self, tool: &ToolRef) -> Vec<String> {
+        self.family(tool).filter_map(|document| Some(self.tool(document).ok()?.reference.to_string())).collect()
+    }
+
+    /// The version of a tool that a search inside the set finds, deprecated or not.
+    pub(crate) fn newest_version(&self, tool: &ToolRef, allowed: &AllowedSet) -> Option<ToolRef> {
+        let newest = self.attributes.newest_of(self.family(tool), allowed.readable())?;
+        Some(self.tool(newest).ok()?.reference)
+    }
+
     /// The namespaces of the set with how many tools a search may find in each, by source and namespace. Namespaces
     /// without any are not named.
     pub fn namespaces(&self, allowed: &AllowedSet) -> Vec<NamespaceCount> {

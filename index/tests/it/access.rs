@@ -47,6 +47,11 @@ fn an_answer_is_the_same_on_the_full_catalog_and_on_the_users_tools_alone() {
             for tool in &all {
                 assert_eq!(full.get(&allowed, &tool.reference).is_some(), spec.sees(tool), "seed {seed}, {grant:?}");
             }
+            let (allow, deny, held) = spec.parts();
+            for tool in &all {
+                let picked = |selectors: &[Selector]| selectors.iter().any(|selector| selector.picks(tool, held));
+                assert_eq!(picked(allow) && !picked(deny), spec.sees(tool), "seed {seed}, {grant:?}");
+            }
             assert_eq!(theirs.len() as u64, allowed.len(), "seed {seed}, {grant:?}");
             let alone = Published::new(&theirs).snapshot();
             let everything = alone.allow(&Grant::everything());

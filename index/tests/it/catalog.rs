@@ -88,6 +88,10 @@ impl Spec {
         Self { allow, deny, held }
     }
 
+    pub fn parts(&self) -> (&[Selector], &[Selector], &BTreeSet<String>) {
+        (&self.allow, &self.deny, &self.held)
+    }
+
     pub fn grant(&self) -> Grant {
         Grant::new(self.allow.clone(), self.deny.clone(), self.held.clone())
     }

@@ -4,3 +4,4 @@ mod access;
 mod catalog;
 mod requests;
 mod store;
+mod why_not;

@@ -33,7 +33,7 @@ fn fetch(path: &Path) -> Pass {
 fn fetch_from(source: &dyn Source) -> Pass {
     let (mut tools, mut rejections) = (Vec::new(), Vec::new());
     let fetched = source.fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejections.push(rejection),
     })?;
     match fetched {
@@ -385,7 +385,7 @@ fn a_document_behind_an_address_is_sent_once_until_it_changes() {
     assert_eq!(read, Fetched::Complete(state.clone()), "an ETag says nothing of this program");
     set(("\"3\"", text.replace("Lamps_Get", "Lamps_Show")));
     let mut names = BTreeSet::new();
-    let read = source.fetch(Some(&state), &mut |record| _ = names.insert(record.expect("a tool").name));
+    let read = source.fetch(Some(&state), &mut |record| _ = names.insert(record.expect("a tool").tool.name));
     assert!(matches!(read, Ok(Fetched::Complete(_))) && names.contains("Lamps_Show"), "{names:?}");
 
     set(("\"4\"", "openapi: [".to_owned()));

@@ -43,7 +43,7 @@ fn every_operation_of_the_public_directory_becomes_a_tool() {
         Ok(tool) => {
             counts.take(&tool);
             if let Some(wanted) = wanted.iter().find(|wanted| **wanted == tool.provenance.foreign_id) {
-                examples.insert(wanted, tool);
+                examples.insert(wanted, tool.tool);
             }
         }
         Err(rejection) => counts.rejections.push(rejection),

@@ -37,6 +37,10 @@ pub enum Command {
     Details(DetailsArgs),
     /// List namespaces with their numbers of tools
     Namespaces(NamespacesArgs),
+    /// Show how each source is and what became of its records
+    Sources(SourcesArgs),
+    /// Say why a tool is not in somebody's answer to a query
+    WhyNot(WhyNotArgs),
     /// List, verify and roll back generations
     Generations(GenerationsArgs),
     /// List, fetch and verify the third-party files that are needed
@@ -153,6 +157,60 @@ pub struct DetailsArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct NamespacesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "States: ok; stale (it cannot be read, and its last good tools serve); held_back (it lost too many tools at \
+    once, and\nits last good ones serve); failed (it was never read)."
+)]
+pub struct SourcesArgs {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Option<SourcesAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SourcesAction {
+    /// A table of all sources (the default)
+    List,
+    /// The records of a source that became no tools, each with its reason
+    Rejections {
+        /// The source's name
+        name: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct WhyNotArgs {
+    /// The tool's ref, or what its source calls the record
+    #[arg(name = "REF")]
+    pub reference: String,
+    /// The query whose answer it is not in
+    #[arg(long, value_name = "TEXT")]
+    pub query: String,
+    /// Hits wanted
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
+    pub limit: usize,
+    /// lexical, dense or hybrid
+    #[arg(long, default_value_t = Mode::Hybrid)]
+    pub mode: Mode,
+    /// Only this namespace; may be repeated
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// Only tools with this tag; may be repeated
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Find deprecated tools too
+    #[arg(long)]
+    pub include_deprecated: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -26,11 +26,16 @@ pub struct ViewerArgs {
 impl ViewerArgs {
     /// What may be seen.
     pub fn grant(&self) -> Result<Grant> {
+        Ok(self.viewer()?.map_or_else(Grant::everything, |(policy, principal)| policy.grant(&principal)))
+    }
+
+    /// Who looks under which policy; `None` is an operator, who sees everything.
+    pub fn viewer(&self) -> Result<Option<(Policy, Principal)>> {
         match (&self.user, &self.policy) {
-            (None, _) => Ok(Grant::everything()),
+            (None, _) => Ok(None),
             (Some(user), Some(policy)) => {
                 let principal = Principal::user(user).with_groups(self.group.clone()).with_scopes(self.scope.clone());
-                Ok(Policy::load(policy)?.grant(&principal))
+                Ok(Some((Policy::load(policy)?, principal)))
             }
             (Some(_), None) => bail!("--as needs the policy that decides; name it with --policy"),
         }

@@ -30,11 +30,11 @@ pub(super) struct Ready {
 /// One thing that has to be there.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Check {
-    /// `generation`, `policy` or `embedder`.
+    /// `generation`, `policy`, `embedder` or `sources`.
     name: &'static str,
     /// Whether it is there.
     ok: bool,
-    /// What is missing, and what to do.
+    /// What is missing or should be looked at, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -51,7 +51,7 @@ pub(super) async fn livez() -> Json<Live> {
     responses((status = 200, body = Ready), (status = 503, description = "Something is missing", body = Ready))
 )]
 pub(super) async fn readyz(State(state): State<AppState>) -> Response {
-    let checks = vec![generation(&state), policy(&state), embedder(&state)];
+    let checks = vec![generation(&state), policy(&state), embedder(&state), sources(&state)];
     let ready = Ready { ready: checks.iter().all(|check| check.ok), checks };
     if ready.ready {
         Json(ready).into_response()
@@ -81,6 +81,13 @@ fn embedder(state: &AppState) -> Check {
         ),
         _ => check(name, true, ""),
     }
+}
+
+/// A source that is stale makes nobody unready, for its last good tools serve; and which one it is, is the operators' affair.
+fn sources(state: &AppState) -> Check {
+    let stale = state.0.statuses.has_stale();
+    let reason = "some tools are older than they should be; see `shortlist sources`, or /v1/admin/sources";
+    Check { name: "sources", ok: true, reason: stale.then_some(reason) }
 }
 
 fn check(name: &'static str, ok: bool, reason: &'static str) -> Check {

@@ -2,6 +2,7 @@
 
 mod search;
 
+mod admin;
 mod details;
 mod health;
 mod namespaces;
@@ -34,6 +35,7 @@ pub fn app(state: AppState) -> Router {
         .route("/v1/openapi.json", get(openapi::document))
         .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
+        .layer(axum::middleware::from_fn_with_state(state.clone(), admin::gate))
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
         .layer(axum::middleware::from_fn(observe::observe))
@@ -52,6 +54,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(namespaces::list_namespaces))
         // A ref holds slashes, so the route takes the rest of the path; the document calls it {ref}.
         .route("/v1/tools/{*ref}", get(tools::get_tool))
+        .routes(routes!(admin::sources))
+        .routes(routes!(admin::why_not))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
 }

@@ -17,7 +17,7 @@ use crate::limits::{BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQU
     components(schemas(ToolBody)),
     tags(
         (name = "tools", description = "Finding tools, among those the caller may see"),
-        (name = "operations", description = "For whoever runs the server")
+        (name = "operations", description = "For whoever runs the server; the admin doors exist for those alone whom the policy names in `admins`")
     )
 )]
 struct Frame;

@@ -141,6 +141,7 @@ pub(super) fn in_range(pointer: &str, value: Option<usize>, min: usize, max: usi
     }
 }
 
-fn refusal(error: SearchError) -> ApiError {
+/// An error of a search as its caller may see it.
+pub(super) fn refusal(error: SearchError) -> ApiError {
     if error.is_callers() { ApiError::invalid("/query", error.to_string()) } else { ApiError::internal(error) }
 }

@@ -39,6 +39,12 @@ pub enum PolicyError {
         /// How many it has.
         n_rules: usize,
     },
+    /// The list of admins is wrong.
+    #[error("`admins` of the policy: {reason}")]
+    Admins {
+        /// What is wrong, and what to write.
+        reason: String,
+    },
     /// One rule is wrong.
     #[error("rule {number} of the policy: {reason}")]
     Rule {
@@ -61,6 +67,8 @@ pub enum PolicyError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyFile {
+    #[serde(default)]
+    admins: Vec<String>,
     #[serde(default)]
     rule: Vec<toml::Value>,
 }
@@ -114,7 +122,11 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         let read = value.try_into::<RuleFile>().map_err(|error| error.to_string().trim().to_owned());
         read.and_then(rule).map_err(|reason| PolicyError::Rule { number, reason })
     });
-    Ok(Policy { rules: rules.collect::<Result<_, _>>()?, digest: digest(text) })
+    Ok(Policy {
+        rules: rules.collect::<Result<_, _>>()?,
+        admins: admins(&file.admins).map_err(|reason| PolicyError::Admins { reason })?,
+        digest: digest(text),
+    })
 }
 
 /// The version of a policy's text.
@@ -153,6 +165,18 @@ fn rule(file: RuleFile) -> Result<Rule, String> {
             read_only,
         },
     })
+}
+
+/// Admins see past every grant, so each is named: `everyone` is none.
+fn admins(list: &[String]) -> Result<Vec<Subject>, String> {
+    if list.len() > POLICY_LIST_MAX {
+        return Err(format!("it has more than the {POLICY_LIST_MAX} entries allowed; name a group"));
+    }
+    let admin = |text: &String| match subject(text)? {
+        Subject::Everyone => Err(r#"it names "everyone"; name users or groups"#.to_owned()),
+        subject => Ok(subject),
+    };
+    list.iter().map(admin).collect()
 }
 
 fn subject(text: &str) -> Result<Subject, String> {
@@ -230,6 +254,19 @@ mod tests {
         check("effect = \"allow\"\nto = [\"everyone\"]\nrefs = [\"a[\"]", "has no meaning here");
         check("effect = \"allow\"\nto = [\"everyone\"]\nref = [\"*\"]", "unknown field `ref`");
         check("to = [\"everyone\"]\nrefs = [\"*\"]", "effect");
+    }
+
+    #[test]
+    fn an_admin_is_named_and_nobody_else_is_one() {
+        let policy = Policy::parse("admins = [\"user:root\", \"group:ops\"]\n").expect("a policy");
+        assert!(policy.is_admin(&Principal::user("root")));
+        assert!(policy.is_admin(&Principal::user("x").with_groups(["ops"])));
+        assert!(!policy.is_admin(&Principal::user("ops")) && !policy.is_admin(&Principal::user("x")));
+        assert!(!Policy::parse("").expect("a policy").is_admin(&Principal::user("root")));
+        for wrong in ["everyone", "root", "user:"] {
+            let error = Policy::parse(&format!("admins = [{wrong:?}]\n")).map(|_| ()).expect_err(wrong);
+            assert!(matches!(error, PolicyError::Admins { .. }), "{error}");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@
 //! refs = ["*.delete", "*.trash"]
 //! ```
 //!
+//! An operator who may ask at the admin doors is named in `admins = ["user:…", "group:…"]`, above the rules; without it
+//! there is none.
+//!
 //! `to` names `user:…`, `group:…`, `scope:…` (whoever holds it) or `everyone`; these are exact. What a rule selects is
 //! `refs`, `namespaces`, `sources`, `tags`, `required_scopes` (lists of patterns with `*`), `scopes_held` and `read_only`:
 //! every one that is written must match, and within a list any entry is enough.
@@ -30,7 +33,9 @@ mod store;
 
 use std::path::Path;
 
-use shortlist_index::{Grant, Selector};
+use serde::Serialize;
+use shortlist_index::{Grant, Selector, Tool};
+use utoipa::ToSchema;
 
 use crate::principal::Principal;
 
@@ -40,6 +45,7 @@ pub(crate) use store::{Granted, Policies};
 /// Rules in the order of their file.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    admins: Vec<Subject>,
     rules: Vec<Rule>,
     digest: String,
 }
@@ -65,6 +71,15 @@ enum Subject {
     Everyone,
 }
 
+/// The rules that decide about one tool for one principal. It is seen where some rule allows it and none denies it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RulesFor {
+    /// Positions of the rules that allow it; the first rule of the file is 1.
+    pub allowed_by: Vec<usize>,
+    /// Positions of the rules that deny it.
+    pub denied_by: Vec<usize>,
+}
+
 impl Policy {
     /// Reads a policy's text.
     ///
@@ -84,7 +99,7 @@ impl Policy {
 
     /// The policy without rules: nobody sees anything.
     pub fn nothing() -> Self {
-        Self { rules: Vec::new(), digest: "none".to_owned() }
+        Self { admins: Vec::new(), rules: Vec::new(), digest: "none".to_owned() }
     }
 
     /// What the principal may see.
@@ -94,6 +109,24 @@ impl Policy {
             self.rules.iter().filter(concerning).map(|rule| rule.selector.clone()).collect()
         };
         Grant::new(selectors(Effect::Allow), selectors(Effect::Deny), principal.scopes.clone())
+    }
+
+    /// Whether the principal may ask at the admin doors, which look past every grant.
+    pub fn is_admin(&self, principal: &Principal) -> bool {
+        self.admins.iter().any(|admin| admin.includes(principal))
+    }
+
+    /// Which rules decide about one tool for the principal, by their positions in the file; the first is 1.
+    pub fn rules_for(&self, principal: &Principal, tool: &Tool) -> RulesFor {
+        let deciding = |effect: Effect| {
+            let decides = |rule: &Rule| {
+                rule.effect == effect
+                    && rule.to.iter().any(|to| to.includes(principal))
+                    && rule.selector.picks(tool, &principal.scopes)
+            };
+            (1..).zip(&self.rules).filter(|(_, rule)| decides(rule)).map(|(number, _)| number).collect()
+        };
+        RulesFor { allowed_by: deciding(Effect::Allow), denied_by: deciding(Effect::Deny) }
     }
 
     /// How many rules it has.

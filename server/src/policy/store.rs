@@ -67,6 +67,16 @@ impl Policies {
         })
     }
 
+    /// The policy in force, as long as the caller holds it.
+    pub(crate) fn policy(&self) -> Policy {
+        self.current.load().policy.clone()
+    }
+
+    /// Whether the policy in force calls the principal an admin.
+    pub(crate) fn is_admin(&self, principal: &Principal) -> bool {
+        self.current.load().policy.is_admin(principal)
+    }
+
     /// Whether a policy was ever loaded.
     pub(crate) fn is_loaded(&self) -> bool {
         self.current.load().loaded

@@ -209,8 +209,16 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     let server = server();
     let document = server.get(&ALICE, "/v1/openapi.json").await.ok();
     let paths: Vec<&String> = document["paths"].as_object().expect("paths").keys().collect();
-    let expected =
-        ["/livez", "/readyz", "/v1/get_tool_details", "/v1/list_namespaces", "/v1/search_tools", "/v1/tools/{ref}"];
+    let expected = [
+        "/livez",
+        "/readyz",
+        "/v1/admin/sources",
+        "/v1/admin/why_not",
+        "/v1/get_tool_details",
+        "/v1/list_namespaces",
+        "/v1/search_tools",
+        "/v1/tools/{ref}",
+    ];
     assert_eq!(paths, expected);
     use shortlist_server::limits;
     let property = |schema: &str, name: &str| document["components"]["schemas"][schema]["properties"][name].clone();
@@ -224,6 +232,9 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     assert_eq!(property("SearchToolsRequest", "namespaces")["maxItems"], limits::FILTER_VALUES_MAX);
     assert_eq!(property("SearchFilter", "tags")["maxItems"], limits::FILTER_VALUES_MAX);
     assert_eq!(property("ToolDetailsRequest", "refs")["maxItems"], limits::DETAILS_REFS_MAX);
+    assert_eq!(property("WhyNotRequest", "ref")["maxLength"], limits::WHY_NOT_CHARS_MAX);
+    assert_eq!(property("WhyNotRequest", "groups")["maxItems"], limits::MEMBERSHIPS_MAX);
+    assert_eq!(property("WhyNotRequest", "limit")["maximum"], limits::SEARCH_LIMIT_MAX);
     assert_eq!(property("NamespacesRequest", "limit")["maximum"], limits::NAMESPACES_LIMIT_MAX);
     assert_eq!(property("NamespacesRequest", "limit")["default"], limits::NAMESPACES_LIMIT_DEFAULT);
     assert_eq!(property("NamespacesRequest", "prefix")["maxLength"], limits::FILTER_VALUE_CHARS_MAX);

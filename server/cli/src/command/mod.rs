@@ -8,12 +8,29 @@ pub mod generations;
 pub mod namespaces;
 pub mod search;
 pub mod serve;
+pub mod sources;
 pub mod sync;
+pub mod why_not;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use shortlist_index::{Snapshot, Store};
+use shortlist_index::{Snapshot, SourceStatuses, Store};
 
 use crate::places::PlaceArgs;
+
+/// How the sources are. What cannot be read is reported and empty: everything else can be told without it.
+fn statuses(places: &PlaceArgs) -> SourceStatuses {
+    Store::new(&places.home()).statuses().unwrap_or_else(|error| {
+        eprintln!("warning: {error}");
+        SourceStatuses::new()
+    })
+}
+
+/// Now, in seconds of Unix time; 0 where the clock is before 1970.
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
 
 /// The generation that serves. Damaged newer ones are reported, for the operator should know.
 fn open(places: &PlaceArgs) -> Result<Snapshot> {

@@ -5,6 +5,7 @@
 mod demo;
 mod errors;
 mod kill;
+mod ledger;
 mod models;
 mod program;
 mod serve;

@@ -3,10 +3,12 @@
 //! The limits stand here as literals, since the OpenAPI macros take nothing else; a test compares them with
 //! [`crate::limits`].
 
+mod admin;
 mod namespaces;
 mod search;
 mod tool;
 
+pub(super) use admin::{SourcesAnswer, WhyNotRequest};
 pub(super) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
 pub(super) use search::{
     Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchToolsAnswer, SearchToolsRequest,

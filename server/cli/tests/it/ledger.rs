@@ -1,0 +1,55 @@
+//! What an operator asks the program about its sources.
+
+use serde_json::json;
+
+use crate::program::{Program, tool};
+
+#[test]
+fn a_source_that_shrinks_is_held_back_told_and_accepted() {
+    let program = Program::new();
+    let all: Vec<_> = (0..30).map(|i| tool("files", &format!("tool{i}"), &format!("Does thing {i}."))).collect();
+    program.sync(&all);
+    let file = program.catalog(&all[..5]);
+    let named = format!("test={}", file.display());
+    let error = program.fail(&["sync", "--jsonl", &named]);
+    assert!(error.contains("not every source was read and taken"), "{error}");
+    let rows = program.json(&["sources", "--json"]);
+    assert_eq!((&rows[0]["state"], &rows[0]["n_searchable"]), (&json!("held_back"), &json!(30)));
+    let table = program.succeed(&["sources"]);
+    assert!(table.contains("--accept-shrink test"), "{table}");
+    assert!(program.fail(&["sync", "--jsonl", &named, "--accept-shrink", "other"]).contains("no source is called so"));
+    program.succeed(&["sync", "--jsonl", &named, "--accept-shrink", "test"]);
+    let rows = program.json(&["sources", "--json"]);
+    assert_eq!((&rows[0]["state"], &rows[0]["n_searchable"]), (&json!("ok"), &json!(5)));
+}
+
+#[test]
+fn rejections_are_read_back_and_why_not_says_what_keeps_a_tool_out() {
+    let program = Program::new();
+    assert!(program.succeed(&["sources"]).contains("no source was read yet"));
+    program.sync(&[
+        tool("files", "list", "Lists files."),
+        tool("bills", "refund", "Refunds a bill."),
+        json!({ "id": "bills:broken", "namespace": "bills", "name": " ", "description": "x" }),
+    ]);
+    let rejections = program.json(&["sources", "rejections", "test", "--json"]);
+    assert!(rejections[0]["record"].as_str().is_some_and(|record| record.contains("bills:broken")), "{rejections}");
+    assert!(program.succeed(&["sources", "rejections", "test"]).contains("the name is empty"));
+    assert!(program.fail(&["sources", "rejections", "none"]).contains("there are test"));
+
+    let policy = "[[rule]]\neffect = \"allow\"\nto = [\"user:bob\"]\nnamespaces = [\"files\"]\n";
+    let policy = program.write("policy.toml", policy);
+    let policy = policy.to_str().expect("UTF-8");
+    let ask = |reference: &str| {
+        let query = ["why-not", reference, "--query", "refund", "--mode", "lexical", "--as", "bob", "--policy", policy];
+        program.json(&[&query[..], &["--json"]].concat())
+    };
+    assert_eq!(ask("test://bills.refund")["reason"], "no_grant");
+    assert_eq!(ask("test://bills.broken")["reason"], "rejected");
+    assert_eq!(ask("bills:broken")["why"], "the name is empty");
+    assert_eq!(ask("test://files.list")["reason"], "beyond_depth");
+    assert_eq!(ask("test://files.copy")["reason"], "not_ingested");
+    assert_eq!(ask("other://files.copy")["reason"], "no_such_source");
+    let all = program.succeed(&["why-not", "test://bills.refund", "--query", "refund a bill"]);
+    assert!(all.contains("it is in the answer, at rank 1"), "{all}");
+}

@@ -1,0 +1,161 @@
+//! The admin doors: `/v1/admin/…`, for those whom the policy names as admins. To everybody else there is no such route.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use shortlist_index::{Filter, Grant, Mode, SearchRequest};
+
+use super::body::Body;
+use super::problem::Problem;
+use super::search::in_range;
+use super::wire::{SourcesAnswer, WhyNotRequest};
+use super::{json, to_json};
+use crate::engine::View;
+use crate::error::{ApiError, Code};
+use crate::explain::{Explained, explain};
+use crate::ledger::source_rows;
+use crate::limits::{
+    FILTER_VALUE_CHARS_MAX, FILTER_VALUES_MAX, MEMBERSHIPS_MAX, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, USER_BYTES_MAX,
+    WHY_NOT_CHARS_MAX,
+};
+use crate::policy::Granted;
+use crate::principal::Principal;
+use crate::state::AppState;
+
+/// What all admin doors begin with.
+const PREFIX: &str = "/v1/admin";
+
+/// The proof that an admin asks. Made by [`gate`] alone.
+#[derive(Clone)]
+pub(super) struct Admin(());
+
+/// Shuts everything below [`PREFIX`], in every method, to whoever is no admin: the answer is that of a route that does
+/// not exist.
+pub(super) async fn gate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(PREFIX) {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let principal = state.0.identity.identify(peer, request.headers());
+        if !principal.is_ok_and(|principal| state.0.policies.is_admin(&principal)) {
+            return ApiError::new(Code::NoSuchRoute).into_response();
+        }
+        request.extensions_mut().insert(Admin(()));
+    }
+    next.run(request).await
+}
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(Code::NoSuchRoute))
+    }
+}
+
+/// How every source is, and what became of its records.
+#[utoipa::path(
+    get, path = "/v1/admin/sources", tag = "operations",
+    responses(
+        (status = 200, body = SourcesAnswer),
+        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn sources(State(state): State<AppState>, _: Admin) -> Result<Response, ApiError> {
+    let shared = state.clone();
+    let work = move |view: View| {
+        let manifest = view.snapshot().manifest();
+        let sources = source_rows(Some(manifest), &shared.0.statuses.current(), unix_s());
+        to_json(&SourcesAnswer { sources, generation: manifest.number })
+    };
+    state.0.engine.run(nothing(), work).await.map(json)
+}
+
+/// Why a tool is not in the answer that somebody would get to a query, or that it is.
+#[utoipa::path(
+    post, path = "/v1/admin/why_not", tag = "operations", request_body = WhyNotRequest,
+    responses(
+        (status = 200, body = Explained),
+        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn why_not(
+    State(state): State<AppState>,
+    _: Admin,
+    Body(request): Body<WhyNotRequest>,
+) -> Result<Response, ApiError> {
+    check(&request)?;
+    let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, namespaces, filter } = request;
+    let principal = Principal::user(user).with_groups(groups).with_scopes(scopes);
+    let policy = state.0.policies.policy();
+    let shared = state.clone();
+    let work = move |view: View| {
+        let request = SearchRequest {
+            limit: limit.unwrap_or(SEARCH_LIMIT_DEFAULT),
+            mode: mode.map_or(Mode::default(), Mode::from),
+            rerank,
+            filter: Filter {
+                namespaces,
+                sources: filter.sources,
+                tags: filter.tags,
+                read_only: filter.read_only,
+                destructive: filter.destructive,
+                include_deprecated: filter.include_deprecated,
+            },
+            ..SearchRequest::new(query)
+        };
+        let (viewer, statuses) = (Some((&policy, &principal)), shared.0.statuses.current());
+        let explained = explain(view.snapshot(), &view.models, viewer, &statuses, unix_s(), &request, &reference)
+            .map_err(super::search::refusal)?;
+        tracing::info!(generation = view.snapshot().number(), queue.ms = view.queue_ms, "why-not answered");
+        to_json(&explained)
+    };
+    state.0.engine.run(nothing(), work).await.map(json)
+}
+
+fn check(request: &WhyNotRequest) -> Result<(), ApiError> {
+    in_range("/limit", request.limit, 1, SEARCH_LIMIT_MAX)?;
+    let too_long = |pointer: &str, max: usize| {
+        Err(ApiError::invalid(pointer, format!("It is longer than the {max} characters allowed.")))
+    };
+    if request.reference.chars().count() > WHY_NOT_CHARS_MAX {
+        return too_long("/ref", WHY_NOT_CHARS_MAX);
+    }
+    if request.user.len() > USER_BYTES_MAX {
+        return too_long("/user", USER_BYTES_MAX);
+    }
+    let filter = &request.filter;
+    for (pointer, values, n_max) in [
+        ("/groups", &request.groups, MEMBERSHIPS_MAX),
+        ("/scopes", &request.scopes, MEMBERSHIPS_MAX),
+        ("/namespaces", &request.namespaces, FILTER_VALUES_MAX),
+        ("/filter/sources", &filter.sources, FILTER_VALUES_MAX),
+        ("/filter/tags", &filter.tags, FILTER_VALUES_MAX),
+    ] {
+        if values.len() > n_max {
+            return Err(ApiError::invalid(pointer, format!("At most {n_max} values are taken.")));
+        }
+        if values.iter().any(|value| value.chars().count() > FILTER_VALUE_CHARS_MAX) {
+            return too_long(pointer, FILTER_VALUE_CHARS_MAX);
+        }
+    }
+    Ok(())
+}
+
+/// The work of an admin door resolves its own grant, so it runs with none.
+fn nothing() -> std::sync::Arc<Granted> {
+    let grant = Grant::nothing();
+    std::sync::Arc::new(Granted { fingerprint: grant.fingerprint(), grant })
+}
+
+/// A clock before 1970 is wrong, and 0 says so.
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
