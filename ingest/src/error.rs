@@ -142,6 +142,7 @@ impl SourceError {
             Self::Forbidden { .. } => "forbidden",
             Self::Credentials { .. } => "credentials",
             Self::Status { .. } => "status",
+            Self::TooSlow { .. } => "too_slow",
             Self::Contract { .. } => "contract",
         }
     }

@@ -1,12 +1,21 @@
 //! [`Handling`]: how an operator wants a source's readings to be handled, whatever its kind.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
 
 /// The share of its tools that a source may lose from one reading to the next unless configured.
 pub const SHRINK_MAX: f64 = 0.5;
 /// A source that lost fewer tools than this is not held back, whatever their share, unless it lost all of them: small
 /// sources change by large shares.
 pub const SHRINK_TOOLS_MIN: u64 = 10;
+
+/// How often a source is read unless configured.
+pub const EVERY: Duration = Duration::from_secs(10 * 60);
+/// The shortest interval: a catalog that changes faster announces it.
+pub const EVERY_MIN: Duration = Duration::from_secs(1);
+/// The longest interval.
+pub const EVERY_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The keys of a `[[source]]` that mean the same for every kind.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -15,17 +24,20 @@ pub struct Handling {
     /// The share of its tools, 0 to 1, that may be gone at once. A reading that lost more is held back, and the last good
     /// tools serve, until an operator accepts it. 1 takes every reading.
     pub shrink_max: f64,
+    /// How often it is read while `shortlist sync --watch` runs: a number and `s`, `m`, `h` or `d`.
+    #[serde(deserialize_with = "duration")]
+    pub every: Duration,
 }
 
 impl Default for Handling {
     fn default() -> Self {
-        Self { shrink_max: SHRINK_MAX }
+        Self { shrink_max: SHRINK_MAX, every: EVERY }
     }
 }
 
 impl Handling {
     /// The keys, as they stand in a `[[source]]` table.
-    const KEYS: [&str; 1] = ["shrink_max"];
+    const KEYS: [&str; 2] = ["shrink_max", "every"];
 
     /// Takes its keys out of a source's table and leaves those of its kind.
     ///
@@ -51,6 +63,24 @@ impl Handling {
     }
 }
 
+/// Reads `90s`, `15m`, `6h` or `1d`.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let refuse = || {
+        serde::de::Error::custom(format!("{text:?} is no interval; write one from \"1s\" to \"30d\", such as \"15m\""))
+    };
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(refuse()),
+    };
+    let every = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs);
+    every.filter(|every| (EVERY_MIN..=EVERY_MAX).contains(every)).ok_or_else(refuse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,7 +88,7 @@ mod tests {
     #[test]
     fn a_large_loss_is_held_back_and_a_small_one_is_not() {
         let check = |shrink_max: f64, had: u64, has: u64, expected: bool| {
-            let handling = Handling { shrink_max };
+            let handling = Handling { shrink_max, ..Handling::default() };
             assert_eq!(handling.holds_back(had, has), expected, "{shrink_max}: {had} to {has}");
         };
         check(0.5, 100, 50, false);
@@ -75,10 +105,14 @@ mod tests {
 
     #[test]
     fn its_keys_are_taken_and_the_others_left() {
-        let mut table: toml::Table = toml::from_str("name = 'a'\nshrink_max = 0.25\n").expect("TOML");
-        assert_eq!(Handling::take(&mut table).map(|handling| handling.shrink_max), Ok(0.25));
+        let mut table: toml::Table = toml::from_str("name = 'a'\nshrink_max = 0.25\nevery = '15m'\n").expect("TOML");
+        let handling = Handling::take(&mut table).expect("its keys");
+        assert_eq!((handling.shrink_max, handling.every.as_secs()), (0.25, 900));
         assert_eq!(table.keys().collect::<Vec<_>>(), ["name"]);
         let refused = |text: &str| Handling::take(&mut toml::from_str(text).expect("TOML")).expect_err(text);
+        for every in ["15", "m", "0s", "31d", "-1s", "1 m", "99999999999999999999s"] {
+            assert!(refused(&format!("every = {every:?}")).contains("is no interval"), "{every}");
+        }
         assert!(refused("shrink_max = 1.5").contains("from 0 to 1"));
         assert!(refused("shrink_max = 'half'").contains("shrink_max"));
     }

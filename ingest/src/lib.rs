@@ -20,7 +20,9 @@ pub mod normalize;
 pub mod source;
 
 pub mod embedding_cache;
+pub mod schedule;
 pub mod sync;
+pub mod watch;
 
 pub mod assets;
 

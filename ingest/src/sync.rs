@@ -42,11 +42,13 @@ pub struct SyncOptions {
     pub handling: BTreeMap<String, Handling>,
     /// Sources whose reading is taken in this pass however much it shrank: an operator's word.
     pub accept_shrink: BTreeSet<String>,
+    /// The sources to read; the others keep their tools. `None` reads all.
+    pub due: Option<BTreeSet<String>>,
 }
 
 impl Default for SyncOptions {
     fn default() -> Self {
-        Self { keep_older: 3, handling: BTreeMap::new(), accept_shrink: BTreeSet::new() }
+        Self { keep_older: 3, handling: BTreeMap::new(), accept_shrink: BTreeSet::new(), due: None }
     }
 }
 
@@ -80,6 +82,10 @@ pub fn sync(
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let default = Handling::default();
     for source in sources {
+        if options.due.as_ref().is_some_and(|due| !due.contains(source.name())) {
+            readings.insert(source.name().to_owned(), Reading::not_due(source.as_ref(), parent.report(source.name())));
+            continue;
+        }
         steps.begin(SyncStep::Fetch(source.name().to_owned()));
         let known = parent.known(source.as_ref());
         let terms = Terms {

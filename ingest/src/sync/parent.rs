@@ -47,10 +47,15 @@ impl Parent {
         self.snapshot.as_ref().map(|snapshot| &snapshot.manifest().sources)
     }
 
+    /// What the parent says of a source.
+    pub(super) fn report(&self, name: &str) -> Option<&SourceReport> {
+        self.reports()?.get(name)
+    }
+
     /// What is known of a source from its last complete pass, of whatever kind it was then. A source that was never read
     /// is not known.
     pub(super) fn known(&self, source: &dyn Source) -> Option<&SourceReport> {
-        self.reports()?.get(source.name()).filter(|report| report.read_unix_s > 0)
+        self.report(source.name()).filter(|report| report.read_unix_s > 0)
     }
 
     /// Whether a generation of these readings would say what the parent says. Bookmarks and times of reading do not count:

@@ -87,14 +87,29 @@ impl Reading {
         }
     }
 
+    /// A source whose turn it is not: what the parent says of it stays.
+    pub(super) fn not_due(source: &dyn Source, report: Option<&SourceReport>) -> Self {
+        let unread = || SourceReport { source_type: source.source_type().to_owned(), ..SourceReport::default() };
+        Self {
+            outcome: Outcome::NotDue,
+            report: report.cloned().unwrap_or_else(unread),
+            tools: Vec::new(),
+            fault: None,
+        }
+    }
+
     /// Whether its tools are to be taken from the parent.
     pub(super) fn keeps_the_parents(&self) -> bool {
-        matches!(self.outcome, Outcome::Unchanged | Outcome::Stale(_) | Outcome::HeldBack { .. })
+        matches!(self.outcome, Outcome::Unchanged | Outcome::NotDue | Outcome::Stale(_) | Outcome::HeldBack { .. })
     }
 
     /// Whether it was not read, now or before.
     pub(super) fn has_nothing(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed(_))
+        match self.outcome {
+            Outcome::Failed(_) => true,
+            Outcome::NotDue => self.report.read_unix_s == 0,
+            _ => false,
+        }
     }
 
     /// The reading, or the parent's tools where too many of them are gone. The parent's report stays with its bookmarks, so

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shortlist_index::Rejection;
+use shortlist_index::{Health, Rejection};
 
 use super::delta::Delta;
 use super::reading::Reading;
@@ -71,6 +71,8 @@ pub enum Outcome {
     Read,
     /// It said that nothing changed.
     Unchanged,
+    /// It was not read in this pass, for it was not its turn.
+    NotDue,
     /// It could not be read, for this reason; its last good tools are kept.
     Stale(String),
     /// It was read and lost more of its tools than is allowed; those it had are kept until an operator says otherwise.
@@ -82,6 +84,19 @@ pub enum Outcome {
     },
     /// It could not be read, for this reason, and never was before.
     Failed(String),
+}
+
+impl Outcome {
+    /// What it says of the source's health; `None` where the source was not read.
+    pub fn health(&self) -> Option<Health> {
+        match self {
+            Self::Read | Self::Unchanged => Some(Health::Ok),
+            Self::NotDue => None,
+            Self::Stale(_) => Some(Health::Stale),
+            Self::HeldBack { .. } => Some(Health::HeldBack),
+            Self::Failed(_) => Some(Health::Failed),
+        }
+    }
 }
 
 impl SyncReport {

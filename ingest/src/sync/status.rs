@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use shortlist_index::{Health, SourceFault, SourceStatus, SourceStatuses, Store, WriteLock};
+use shortlist_index::{SourceFault, SourceStatus, SourceStatuses, Store, WriteLock};
 
 use super::reading::Reading;
-use super::report::Outcome;
 
 /// The statuses after these readings. What cannot be read of those before is begun anew, with a warning.
 pub(super) fn after(
@@ -19,17 +18,13 @@ pub(super) fn after(
         SourceStatuses::new()
     });
     let status = |(name, reading): (&String, &Reading)| {
-        let health = match reading.outcome {
-            Outcome::Read | Outcome::Unchanged => Health::Ok,
-            Outcome::Stale(_) => Health::Stale,
-            Outcome::HeldBack { .. } => Health::HeldBack,
-            Outcome::Failed(_) => Health::Failed,
-        };
+        // One that was not read is as it was.
+        let Some(health) = reading.outcome.health() else { return Some((name.clone(), before.get(name)?.clone())) };
         let fault = reading.fault.as_ref().map(|(class, reason)| SourceFault::new(now, class, reason));
         let status = SourceStatus::after(before.get(name), &reading.report.source_type, health, now, fault);
-        (name.clone(), status)
+        Some((name.clone(), status))
     };
-    readings.iter().map(status).collect()
+    readings.iter().filter_map(status).collect()
 }
 
 /// Writes them. They are told, not served: a disk that refuses is a warning.

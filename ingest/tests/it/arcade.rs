@@ -36,7 +36,7 @@ fn source(worker: &Peer, secret: &str) -> Arcade {
 fn fetch(source: &Arcade) -> Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError> {
     let (mut tools, mut rejections) = (Vec::new(), Vec::new());
     let fetched = source.fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejections.push(rejection),
     })?;
     match fetched {

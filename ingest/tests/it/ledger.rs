@@ -129,8 +129,10 @@ fn an_empty_catalog_is_held_back_however_small_and_a_source_that_recovers_needs_
     server.replace(vec![json!({ "id": 7 }), json!({ "id": 8 })]);
     let report = place.sync(&sources).expect("a pass");
     assert_eq!(report.sources["hub"].outcome, Outcome::HeldBack { had: 2, has: 0 });
-    let any =
-        SyncOptions { handling: [("hub".to_owned(), Handling { shrink_max: 1.0 })].into(), ..SyncOptions::default() };
+    let any = SyncOptions {
+        handling: [("hub".to_owned(), Handling { shrink_max: 1.0, ..Handling::default() })].into(),
+        ..SyncOptions::default()
+    };
     let report = place.sync_as(&sources, &any).expect("a pass");
     assert_eq!((&report.sources["hub"].outcome, report.n_tools()), (&Outcome::Read, 0));
 }
@@ -169,4 +171,32 @@ fn a_file_that_is_empty_for_a_moment_loses_nothing() {
     let report = place.sync(&sources).expect("a pass");
     assert!(!report.has_failures());
     assert_eq!(place.tools().len(), 20);
+}
+
+#[test]
+fn only_the_sources_that_are_due_are_read_and_the_others_keep_what_they_have() {
+    let (one, two) = (start(12), start(9));
+    let place = Place::new();
+    let both = sources(&[("one", &one), ("two", &two)]);
+    let due = |name: &str| SyncOptions { due: Some([name.to_owned()].into()), ..SyncOptions::default() };
+    // A source that was never read and is not due is not there yet, and no failure.
+    let report = place.sync_as(&both, &due("one")).expect("a pass");
+    assert_eq!((&report.sources["two"].outcome, report.n_tools()), (&Outcome::NotDue, 12));
+    assert!(!report.has_failures() && two.take_requests().is_empty());
+    assert!(!place.store.statuses().expect("statuses").contains_key("two"));
+    place.sync(&both).expect("a pass");
+    let before = status(&place, "two");
+
+    one.replace(actions(13));
+    two.replace(actions(10));
+    two.take_requests();
+    let report = place.sync_as(&both, &due("one")).expect("a pass");
+    assert!(report.published && two.take_requests().is_empty());
+    assert_eq!((report.sources["two"].n_unchanged, place.tools().len()), (9, 13 + 9));
+    assert_eq!(status(&place, "two"), before);
+    let report = place.sync_as(&both, &due("two")).expect("a pass");
+    assert_eq!((report.sources["two"].n_added, place.tools().len()), (1, 13 + 10));
+    // Nothing due is nothing done.
+    let none = SyncOptions { due: Some(Default::default()), ..SyncOptions::default() };
+    assert!(!place.sync_as(&both, &none).expect("a pass").published);
 }

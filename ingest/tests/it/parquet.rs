@@ -27,7 +27,7 @@ type Pass = (SourceState, Vec<Tool>, Vec<Rejection>);
 fn fetch(source: &dyn Source) -> Result<Pass, SourceError> {
     let (mut tools, mut rejections) = (Vec::new(), Vec::new());
     let fetched = source.fetch(None, &mut |record| match record {
-        Ok(tool) => tools.push(tool),
+        Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejections.push(rejection),
     })?;
     match fetched {

@@ -37,7 +37,7 @@ fn read(source: &AutomationHub) -> Result<BTreeMap<String, String>, SourceError>
     let mut records = BTreeMap::new();
     let fetched = source.fetch(None, &mut |record| {
         let tool = record.expect("a tool");
-        records.insert(tool.provenance.foreign_id, tool.description);
+        records.insert(tool.provenance.foreign_id.clone(), tool.description.clone());
     })?;
     assert!(matches!(fetched, Fetched::Complete(_)));
     Ok(records)
@@ -319,7 +319,7 @@ fn whatever_happens_on_the_way_the_catalog_is_what_the_hub_says_in_the_end() {
             let mut records = BTreeMap::new();
             let fetched = source.fetch(state.as_ref(), &mut |record| {
                 let tool = record.expect("a tool");
-                records.insert(tool.provenance.foreign_id, tool.description);
+                records.insert(tool.provenance.foreign_id.clone(), tool.description.clone());
             });
             match fetched {
                 Ok(Fetched::Complete(new)) => (known, state) = (records, Some(new)),

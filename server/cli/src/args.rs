@@ -77,10 +77,13 @@ pub struct SyncArgs {
     /// Take what this source gives now, however many of its tools are gone; may be repeated
     #[arg(long, value_name = "NAME")]
     pub accept_shrink: Vec<String>,
+    /// Go on: read each source when it is due (every, 10m unless configured) or announces a change, until SIGINT or SIGTERM
+    #[arg(long)]
+    pub watch: bool,
     /// Older generations to keep for a rollback
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub keep: usize,
-    /// Print the report as JSON
+    /// Print the report as JSON, with --watch one on each line
     #[arg(long)]
     pub json: bool,
 }

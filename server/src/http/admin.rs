@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use shortlist_index::{Filter, Grant, Mode, SearchRequest};
 
 use super::body::Body;
@@ -29,20 +30,24 @@ use crate::state::AppState;
 /// What all admin doors begin with.
 const PREFIX: &str = "/v1/admin";
 
+/// A path without a route.
+const NOWHERE: &str = "/v1/nowhere";
+
 /// The proof that an admin asks. Made by [`gate`] alone.
 #[derive(Clone)]
 pub(super) struct Admin(());
 
-/// Shuts everything below [`PREFIX`], in every method, to whoever is no admin: the answer is that of a route that does
-/// not exist.
+/// Shuts everything below [`PREFIX`], in every method, to whoever is no admin: the request goes to where there is no
+/// route, so that it is answered, logged and timed as any other of that kind.
 pub(super) async fn gate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if request.uri().path().starts_with(PREFIX) {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
         let principal = state.0.identity.identify(peer, request.headers());
-        if !principal.is_ok_and(|principal| state.0.policies.is_admin(&principal)) {
-            return ApiError::new(Code::NoSuchRoute).into_response();
+        if principal.is_ok_and(|principal| state.0.policies.is_admin(&principal)) {
+            request.extensions_mut().insert(Admin(()));
+        } else {
+            *request.uri_mut() = Uri::from_static(NOWHERE);
         }
-        request.extensions_mut().insert(Admin(()));
     }
     next.run(request).await
 }

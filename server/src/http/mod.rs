@@ -29,17 +29,18 @@ use crate::state::AppState;
 
 /// Every route, over this state.
 pub fn app(state: AppState) -> Router {
-    table()
+    let routes = table()
         .split_for_parts()
         .0
         .route("/v1/openapi.json", get(openapi::document))
         .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
-        .layer(axum::middleware::from_fn_with_state(state.clone(), admin::gate))
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
         .layer(axum::middleware::from_fn(observe::observe))
-        .with_state(state)
+        .with_state(state.clone());
+    // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
+    Router::new().fallback_service(routes).layer(axum::middleware::from_fn_with_state(state, admin::gate))
 }
 
 /// The OpenAPI document of [`app`].

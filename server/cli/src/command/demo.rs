@@ -56,7 +56,7 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
     let sources: [Box<dyn Source>; 1] = [Box::new(GoogleDiscovery::new(SOURCE, documents, &apis))];
     let (models, embedder) = models::load(places, false, Sessions::PerCore)?;
     // Another selection of APIs is meant to replace the one before, however much smaller it is.
-    let all = Handling { shrink_max: 1.0 };
+    let all = Handling { shrink_max: 1.0, ..Handling::default() };
     let options = SyncOptions { keep_older: 1, handling: [(SOURCE.to_owned(), all)].into(), ..SyncOptions::default() };
     let report = sync::sync_into(&home, embedder.as_ref(), &sources, &options)?;
     sync::summary(&report)?;

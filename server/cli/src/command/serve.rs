@@ -45,7 +45,7 @@ pub fn serve(
 }
 
 /// Done at the first SIGINT or SIGTERM.
-async fn stop_signal() {
+pub async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

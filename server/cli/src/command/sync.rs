@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::mpsc;
 
 use anyhow::{Context, Result, bail};
 use shortlist_index::{Embedder, Store};
@@ -10,6 +11,7 @@ use shortlist_ingest::handling::Handling;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Outcome, SyncOptions, SyncReport, sync};
+use shortlist_ingest::watch::{Wake, watch};
 
 use crate::args::SyncArgs;
 use crate::models::Sessions;
@@ -25,8 +27,11 @@ pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
     if let Some(unknown) = accept_shrink.iter().find(|&name| !sources.iter().any(|source| source.name() == name)) {
         bail!("--accept-shrink names {unknown:?}, and no source is called so");
     }
-    let options = SyncOptions { keep_older: args.keep, handling, accept_shrink };
+    let options = SyncOptions { keep_older: args.keep, handling, accept_shrink, ..SyncOptions::default() };
     let (_, embedder) = models::load(places, false, Sessions::PerCore)?;
+    if args.watch {
+        return follow(places, args, &sources, embedder.as_ref(), &options);
+    }
     let report = sync_into(&places.home(), embedder.as_ref(), &sources, &options)?;
     let printed = if args.json { print::json(&report) } else { summary(&report) };
     // Said even when nobody reads the report.
@@ -44,6 +49,52 @@ pub fn sync_into(
     options: &SyncOptions,
 ) -> Result<SyncReport> {
     Ok(sync(sources, &Store::new(home), embedder, &mut SyncBar::new(), options)?)
+}
+
+/// Passes on a schedule, until SIGINT or SIGTERM.
+fn follow(
+    places: &PlaceArgs,
+    args: &SyncArgs,
+    sources: &[Box<dyn Source>],
+    embedder: &dyn Embedder,
+    options: &SyncOptions,
+) -> Result<()> {
+    let (waker, wakes) = mpsc::channel();
+    let stopper = waker.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.spawn(async move {
+        super::serve::stop_signal().await;
+        eprintln!("stopping after the pass that runs");
+        // The watch is gone only when it has ended already.
+        let _ = stopper.send(Wake::Stop);
+    });
+    let mut lost = None;
+    watch(
+        sources,
+        &Store::new(&places.home()),
+        embedder,
+        options,
+        &mut SyncBar::new(),
+        (waker.clone(), wakes),
+        &mut |pass| {
+            let told = match pass {
+                Ok(report) if args.json => {
+                    serde_json::to_string(report).map_err(Into::into).and_then(|line| Ok(print::line(line)?))
+                }
+                Ok(report) => summary(report),
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    Ok(())
+                }
+            };
+            // Nobody reads the reports any more, so nobody wants more of them.
+            if let Err(error) = told {
+                lost = Some(error);
+                let _ = waker.send(Wake::Stop);
+            }
+        },
+    );
+    lost.map_or(Ok(()), Err)
 }
 
 type Handled = (Vec<Box<dyn Source>>, BTreeMap<String, Handling>);
@@ -71,6 +122,7 @@ pub fn summary(report: &SyncReport) -> Result<()> {
     for (name, source) in &report.sources {
         let outcome = match &source.outcome {
             Outcome::Read => String::new(),
+            Outcome::NotDue => " (not due)".to_owned(),
             Outcome::Unchanged => " (unchanged)".to_owned(),
             Outcome::Stale(reason) => format!(" (STALE: {reason})"),
             Outcome::HeldBack { had, has } => format!(

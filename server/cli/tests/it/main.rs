@@ -9,3 +9,4 @@ mod ledger;
 mod models;
 mod program;
 mod serve;
+mod watch;
