@@ -12,18 +12,15 @@
 
 use serde_json::{Map, Value, json};
 
+use self::keywords::{TYPES, kind, own_keywords};
 use super::library::{Library, Place};
 use crate::source::prose::cut;
+
+mod keywords;
 
 /// How deep schemas may lie in each other, references followed. With what each level adds, a schema stays well within the
 /// index's own limit.
 const NESTING_MAX: usize = 14;
-/// The deepest nesting of a value (`default`, one of an `enum`) that is kept.
-const VALUE_DEPTH_MAX: usize = 3;
-/// The longest pattern, in bytes.
-const PATTERN_BYTES_MAX: usize = 500;
-/// JSON Schema's types.
-const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
 /// How much of a schema is written.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +123,7 @@ impl<'a> Writer<'a> {
         if let Some(Value::String(reference)) = schema.get("$ref") {
             return self.reference(place, reference, schema.get("description"), levels, nesting);
         }
-        let mut out = self.own_keywords(schema);
+        let mut out = own_keywords(schema, self.plan);
         self.spend(text_bytes(&out))?;
         self.contents(place, schema, &mut out, levels, nesting)?;
         for branch in array(schema, "allOf") {
@@ -302,103 +299,6 @@ impl<'a> Writer<'a> {
         out.insert("anyOf".to_owned(), different.into());
         Ok(())
     }
-
-    /// Everything of a schema but what it contains.
-    fn own_keywords(&self, schema: &Map<String, Value>) -> Map<String, Value> {
-        let mut out = Map::new();
-        let mut put = |key: &str, value: Value| {
-            out.insert(key.to_owned(), value);
-        };
-        let text = |key: &str| schema.get(key).and_then(Value::as_str);
-        if let Some(kind) = kind(schema) {
-            put("type", kind);
-        }
-        if text("type") == Some("file") {
-            put("format", "binary".into());
-        } else if let Some(format) = text("format").filter(|format| format.len() <= 100) {
-            put("format", format.into());
-        }
-        let prose = text("description").map(str::trim).filter(|text| !text.is_empty()).or_else(|| text("title"));
-        let description = cut(prose.unwrap_or_default(), self.plan.description_bytes);
-        if !description.is_empty() {
-            put("description", description.into());
-        }
-        if self.plan.truncates {
-            return out;
-        }
-        if let Some(pattern) = text("pattern").filter(|pattern| pattern.len() <= PATTERN_BYTES_MAX) {
-            put("pattern", pattern.into());
-        }
-        for key in ["contentEncoding", "contentMediaType"] {
-            if let Some(word) = text(key).filter(|word| word.len() <= 100) {
-                put(key, word.into());
-            }
-        }
-        for key in ["default", "const"] {
-            if let Some(value) = schema.get(key).filter(|value| self.is_small(value)) {
-                put(key, value.clone());
-            }
-        }
-        if let Some(values) = schema.get("enum").filter(|values| values.is_array() && self.is_small(values)) {
-            put("enum", with_null(values, schema));
-        }
-        for key in ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "multipleOf"] {
-            if let Some(number) = schema.get(key).filter(|value| value.is_number()) {
-                put(key, number.clone());
-            }
-        }
-        for (bound, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-            // Until 3.0 the exclusive form is a flag, since 3.1 a number.
-            match (schema.get(bound).filter(|value| value.is_number()), schema.get(exclusive)) {
-                (Some(number), Some(Value::Bool(true))) => put(exclusive, number.clone()),
-                (number, other) => {
-                    number.into_iter().for_each(|number| put(bound, number.clone()));
-                    other
-                        .filter(|value| value.is_number())
-                        .into_iter()
-                        .for_each(|number| put(exclusive, number.clone()));
-                }
-            }
-        }
-        for key in ["uniqueItems", "deprecated"] {
-            if schema.get(key) == Some(&Value::Bool(true)) {
-                put(key, Value::Bool(true));
-            }
-        }
-        out
-    }
-
-    fn is_small(&self, value: &Value) -> bool {
-        !value.is_null() && !is_deeper(value, VALUE_DEPTH_MAX) && value.to_string().len() <= self.plan.enum_bytes
-    }
-}
-
-/// The type, with `null` where the document says `nullable`; nothing where it is none of JSON Schema's.
-fn kind(schema: &Map<String, Value>) -> Option<Value> {
-    let known = |value: &Value| value.as_str().filter(|kind| TYPES.contains(kind)).map(str::to_owned);
-    let mut kinds: Vec<String> = match schema.get("type")? {
-        Value::String(kind) if kind == "file" => vec!["string".to_owned()],
-        Value::Array(kinds) => kinds.iter().map(known).collect::<Option<_>>()?,
-        kind => vec![known(kind)?],
-    };
-    if schema.get("nullable") == Some(&Value::Bool(true)) {
-        kinds.push("null".to_owned());
-    }
-    kinds.dedup();
-    match kinds.len() {
-        0 => None,
-        1 => kinds.pop().map(Value::String),
-        _ => Some(kinds.into()),
-    }
-}
-
-/// The allowed values, with `null` where the document says `nullable`.
-fn with_null(values: &Value, schema: &Map<String, Value>) -> Value {
-    let mut values = values.as_array().cloned().unwrap_or_default();
-    if schema.get("nullable") == Some(&Value::Bool(true)) && !values.contains(&Value::Null) {
-        values.push(Value::Null);
-    }
-    values.into()
 }
 
 /// Adds what another schema of the same `allOf` says. Where both say something of the same thing, the first counts.
@@ -429,16 +329,6 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
 
 fn array<'v>(schema: &'v Map<String, Value>, key: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
     schema.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// Whether the value nests deeper than `limit`.
-fn is_deeper(value: &Value, limit: usize) -> bool {
-    let mut children: Box<dyn Iterator<Item = &Value>> = match value {
-        Value::Object(map) => Box::new(map.values()),
-        Value::Array(items) => Box::new(items.iter()),
-        _ => return false,
-    };
-    limit.checked_sub(1).is_none_or(|below| children.any(|child| is_deeper(child, below)))
 }
 
 fn text_bytes(map: &Map<String, Value>) -> usize {
