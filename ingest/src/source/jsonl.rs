@@ -1,5 +1,5 @@
 //! A file of one JSON object a line, plain or gzip: the exchange format of this project's data sets
-//! ([`super::exchange`] says what a line holds). Other keys are ignored.
+//! (`exchange` says what a line holds). Other keys are ignored.
 //!
 //! A line that cannot be taken is rejected with its number, and the rest goes on; a file that ends in the middle of its
 //! gzip stream ends the pass, for half a catalog would look like a catalog with tools removed.

@@ -1,4 +1,4 @@
-//! A Parquet file of one record a row: the exchange format of this project's data sets ([`super::exchange`] says what a row
+//! A Parquet file of one record a row: the exchange format of this project's data sets (`exchange` says what a row
 //! holds), as columns.
 //!
 //! `id`, `namespace`, `name` (each must be there), `description`, `title` and `version` are texts; `input_schema` and
