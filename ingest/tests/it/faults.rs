@@ -17,11 +17,13 @@ use std::thread;
 
 use shortlist_index::{HashingEmbedder, Store};
 use shortlist_ingest::source::Source;
+use shortlist_ingest::source::automation_hub::AutomationHubConfig;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
+use shortlist_ingest::testing::HubServer;
 use tempfile::TempDir;
 
-use crate::support::{DIMENSION, once_free, served, tools};
+use crate::support::{DIMENSION, action, hub, once_free, served, tools};
 
 const HOME: &str = "SHORTLIST_TEST_FAULTS_HOME";
 const CATALOG: &str = "SHORTLIST_TEST_FAULTS_CATALOG";
@@ -34,8 +36,15 @@ const OF_TANTIVY: &str = "/lexical/";
 
 type Catalog = BTreeMap<String, String>;
 
-fn pass(home: &Path, catalog: &Path) -> Result<SyncReport, SyncError> {
-    let sources: Vec<Box<dyn Source>> = vec![Box::new(Jsonl::new("tools", catalog))];
+/// One pass over a catalog: a file, or a hub by its address, whose pages are kept until the pass is through.
+fn pass(home: &Path, catalog: &str) -> Result<SyncReport, SyncError> {
+    let source: Box<dyn Source> = if catalog.starts_with("http://") {
+        let config = AutomationHubConfig { page_limit: 10, ..AutomationHubConfig::new("tools", catalog) };
+        Box::new(hub(config).resuming_in(home.join("resume/tools")))
+    } else {
+        Box::new(Jsonl::new("tools", catalog))
+    };
+    let sources = [source];
     // One older generation is kept, so that every pass here has one to remove.
     #[allow(clippy::needless_update)]
     let options = SyncOptions { keep_older: 1, ..SyncOptions::default() };
@@ -47,7 +56,7 @@ fn pass(home: &Path, catalog: &Path) -> Result<SyncReport, SyncError> {
 fn child() {
     let variable = |name| std::env::var(name).ok();
     let (Some(home), Some(catalog)) = (variable(HOME), variable(CATALOG)) else { return };
-    if let Err(error) = pass(Path::new(&home), Path::new(&catalog)) {
+    if let Err(error) = pass(Path::new(&home), &catalog) {
         println!("{SAID}{error}");
         std::process::exit(FAILED);
     }
@@ -87,7 +96,7 @@ impl Faults {
     }
 
     /// A pass in a process of its own whose operation number `at` meets a fault; with 0 none does.
-    fn run(&self, home: &Path, catalog: &Path, how: &str, at: usize, log: Option<&Path>) -> Ended {
+    fn run(&self, home: &Path, catalog: &str, how: &str, at: usize, log: Option<&Path>) -> Ended {
         let me = myself("faults::child");
         let mut command = Command::new(&me[0]);
         command.args(&me[1..]).env(HOME, home).env(CATALOG, catalog).env("LD_PRELOAD", &self.library);
@@ -114,6 +123,8 @@ fn ended(output: &Output) -> Ended {
 /// A store before a pass, and the catalog that the pass finds.
 struct Scenario {
     dir: TempDir,
+    /// Offers the catalog, where no file does.
+    server: Option<HubServer>,
     /// What serves before it.
     before: Option<Catalog>,
     after: Catalog,
@@ -130,23 +141,38 @@ struct Operation {
 impl Scenario {
     /// A generation for each catalog of `history`, and a last one to come.
     fn new(history: &[Catalog], after: Catalog) -> Self {
+        Self::of(None, history, after)
+    }
+
+    fn of(server: Option<HubServer>, history: &[Catalog], after: Catalog) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let scenario = Self { dir, before: history.last().cloned(), after };
+        let scenario = Self { dir, server, before: history.last().cloned(), after };
         fs::create_dir(scenario.template()).expect("created");
         for catalog in history {
-            write_catalog(&scenario.catalog(), catalog);
+            scenario.offer(catalog);
             pass(&scenario.template(), &scenario.catalog()).expect("an undisturbed pass");
         }
-        write_catalog(&scenario.catalog(), &scenario.after);
+        scenario.offer(&scenario.after);
         scenario
+    }
+
+    fn offer(&self, catalog: &Catalog) {
+        match &self.server {
+            Some(server) => {
+                let actions = catalog.iter().map(|(name, description)| action(&format!("team:{name}"), description));
+                server.replace(actions.collect());
+            }
+            None => write_catalog(Path::new(&self.catalog()), catalog),
+        }
     }
 
     fn template(&self) -> PathBuf {
         self.dir.path().join("template")
     }
 
-    fn catalog(&self) -> PathBuf {
-        self.dir.path().join("tools.jsonl")
+    fn catalog(&self) -> String {
+        let file = || self.dir.path().join("tools.jsonl").display().to_string();
+        self.server.as_ref().map_or_else(file, HubServer::base_url)
     }
 
     /// A copy of the store, links among its files kept. Its path is the one that the kernel knows it by.
@@ -287,6 +313,14 @@ fn whatever_goes_wrong_in_a_change_after_another_leaves_the_old_catalog_or_the_n
 }
 
 #[test]
+fn whatever_goes_wrong_with_the_pages_of_a_hub_costs_no_more_than_the_pages() {
+    let server = HubServer::start(Vec::new()).expect("a server");
+    let before = catalog(80);
+    let scenario = Scenario::of(Some(server), slice::from_ref(&before), a_little_changed(before.clone()));
+    assert!(run_all(&scenario, |operation| operation.path.contains("/resume/")) > 30);
+}
+
+#[test]
 #[ignore = "long: cargo test --release -p shortlist-ingest --test it faults -- --ignored"]
 fn whatever_goes_wrong_anywhere_leaves_the_old_catalog_or_the_new() {
     let (small, large) = (catalog(40), catalog(300));
@@ -306,12 +340,14 @@ fn child_on_a_full_disk() {
     let (home, ballast) = (disk.join("home"), disk.join("ballast"));
     let before = catalog(80);
     let after = a_little_changed(before.clone());
-    let file = std::env::temp_dir().join(format!("shortlist-full-disk-{}.jsonl", std::process::id()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("tools.jsonl");
+    let path = file.display().to_string();
     let (mut n_failed, mut n_well) = (0, 0);
     for free_bytes in (0_u64..).step_by(4096) {
         let _ = fs::remove_dir_all(&home);
         write_catalog(&file, &before);
-        pass(&home, &file).expect("there is room");
+        pass(&home, &path).expect("there is room");
         // Everything that is left, but for so much.
         let mut filling = File::create(&ballast).expect("created");
         while filling.write_all(&[1; 4096]).is_ok() {}
@@ -319,7 +355,7 @@ fn child_on_a_full_disk() {
         filling.set_len(full.saturating_sub(free_bytes)).expect("cut");
         drop(filling);
         write_catalog(&file, &after);
-        let result = pass(&home, &file);
+        let result = pass(&home, &path);
         let store = Store::new(&home);
         let serving = served(&store).map(|snapshot| tools(&snapshot));
         let expected = if result.is_ok() { &after } else { &before };
@@ -332,13 +368,12 @@ fn child_on_a_full_disk() {
             }
         }
         fs::remove_file(&ballast).expect("removed");
-        pass(&home, &file).expect("there is room again");
+        pass(&home, &path).expect("there is room again");
         assert_eq!(served(&store).map(|snapshot| tools(&snapshot)), Some(refs(&after)), "{free_bytes} bytes were free");
         if n_well >= 3 {
             break;
         }
     }
-    fs::remove_file(&file).expect("removed");
     println!("{n_failed} passes met a full disk");
     assert!(n_failed >= 5, "{n_failed}");
 }
