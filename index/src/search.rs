@@ -169,7 +169,7 @@ pub(crate) fn leg_places(
     Ok((lexical, dense))
 }
 
-fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> Result<(), SearchError> {
+pub(crate) fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> Result<(), SearchError> {
     if request.query.trim().is_empty() {
         return Err(SearchError::EmptyQuery);
     }

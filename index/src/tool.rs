@@ -114,6 +114,20 @@ impl Tool {
         text
     }
 
+    /// The hash of what agents read of it: its ref, names, title, description, schemas and deprecation note. Costs one pass
+    /// over them.
+    pub fn text_hash(&self) -> ContentHash {
+        let text = Self {
+            annotations: Annotations::default(),
+            tags: Vec::new(),
+            execution: Execution::default(),
+            required_scopes: ScopeRequirement::none(),
+            provenance: Provenance::default(),
+            ..self.clone()
+        };
+        text.content_hash()
+    }
+
     /// The hash by which an unchanged tool is recognised. Costs one pass over its text.
     pub fn content_hash(&self) -> ContentHash {
         let mut hasher = Sha256::new();

@@ -107,6 +107,12 @@ impl ToolRef {
         self.version.as_ref()
     }
 
+    /// The ref of the same tool in whatever version.
+    #[must_use]
+    pub fn without_version(&self) -> Self {
+        Self { version: None, ..self.clone() }
+    }
+
     /// Whether both name the same tool, in whatever version.
     pub fn same_family(&self, other: &Self) -> bool {
         (&self.source, &self.namespace, &self.name) == (&other.source, &other.namespace, &other.name)

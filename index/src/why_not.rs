@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::allowed::AllowedSet;
 use crate::filter::Filter;
-use crate::generation::{Rejection, Snapshot};
+use crate::generation::{Pending, Rejection, Snapshot};
 use crate::grant::Grant;
 use crate::hit::LegScore;
 use crate::query::{DEPTH_MAX, SearchRequest};
-use crate::search::{Models, Ranked, SearchError, leg_places, ranked};
+use crate::search::{Models, Ranked, SearchError, check, leg_places, ranked};
 use crate::tool::Tool;
 use crate::tool_ref::ToolRef;
 
@@ -57,6 +57,11 @@ pub enum Verdict {
         record: String,
         /// What was wrong with it.
         why: String,
+    },
+    /// Its text waits for an operator's approval.
+    Pending {
+        /// The hash of the text that waits.
+        text_hash: String,
     },
     /// Its source gave no such record.
     NotIngested {
@@ -127,6 +132,7 @@ pub fn why_not(
     request: &SearchRequest,
     asked: &str,
 ) -> Result<WhyNot, SearchError> {
+    check(snapshot, allowed, request)?;
     let answer = |reference: Option<String>, verdict: Verdict, degraded: Vec<&'static str>| WhyNot {
         reference,
         verdict,
@@ -200,6 +206,14 @@ fn absent(snapshot: &Snapshot, asked: &str, reference: Option<&ToolRef>) -> Resu
     {
         return Ok(Verdict::NeverRead { why: why.clone() });
     }
+    let printed = reference.to_string();
+    let waits = |pending: &&Pending| {
+        let version = pending.reference.strip_prefix(&printed);
+        version.is_some_and(|version| version.is_empty() || version.starts_with('@'))
+    };
+    if let Some(pending) = report.pending.iter().filter(|pending| pending.is_new).find(waits) {
+        return Ok(Verdict::Pending { text_hash: pending.text_hash.clone() });
+    }
     let (namespace, name) = (reference.namespace(), reference.name());
     let mut records = vec![reference.to_string(), format!("{namespace}:{name}"), format!("{namespace}.{name}")];
     if let Some(version) = reference.version() {
@@ -266,6 +280,9 @@ impl fmt::Display for Verdict {
             Self::NeverRead { why } => write!(f, "its source was never read: {why}"),
             Self::Rejected { source, record, why } => {
                 write!(f, "{source} gave it as {record}, and it was rejected: {why}")
+            }
+            Self::Pending { .. } => {
+                f.write_str("its text waits in quarantine; `shortlist quarantine` shows and approves it")
             }
             Self::NotIngested { near } if near.is_empty() => f.write_str("its source gave no such record"),
             Self::NotIngested { near } => {

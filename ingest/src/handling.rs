@@ -27,17 +27,33 @@ pub struct Handling {
     /// How often it is read while `shortlist sync --watch` runs: a number and `s`, `m`, `h` or `d`.
     #[serde(deserialize_with = "duration")]
     pub every: Duration,
+    /// What becomes of a tool whose text changed after it was served, of one that comes back with another text, and of another
+    /// version of it.
+    pub on_change: OnText,
+    /// What becomes of a tool that was never here, those of a first reading included.
+    pub on_new: OnText,
+}
+
+/// What becomes of a text that nobody approved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnText {
+    /// It is served.
+    #[default]
+    Accept,
+    /// It waits for an operator.
+    Quarantine,
 }
 
 impl Default for Handling {
     fn default() -> Self {
-        Self { shrink_max: SHRINK_MAX, every: EVERY }
+        Self { shrink_max: SHRINK_MAX, every: EVERY, on_change: OnText::Accept, on_new: OnText::Accept }
     }
 }
 
 impl Handling {
     /// The keys, as they stand in a `[[source]]` table.
-    const KEYS: [&str; 2] = ["shrink_max", "every"];
+    const KEYS: [&str; 4] = ["shrink_max", "every", "on_change", "on_new"];
 
     /// Takes its keys out of a source's table and leaves those of its kind.
     ///
@@ -113,6 +129,7 @@ mod tests {
         for every in ["15", "m", "0s", "31d", "-1s", "1 m", "99999999999999999999s"] {
             assert!(refused(&format!("every = {every:?}")).contains("is no interval"), "{every}");
         }
+        assert!(refused("on_new = 'refuse'").contains("quarantine"));
         assert!(refused("shrink_max = 1.5").contains("from 0 to 1"));
         assert!(refused("shrink_max = 'half'").contains("shrink_max"));
     }

@@ -4,7 +4,7 @@
 //! - a killed pass leaves the generation that served before, and the vectors it had finished;
 //! - a source that cannot be read, or has lost more tools than is allowed, keeps its last good tools, marked stale, and
 //!   does not stop the others;
-//! - searchable = ingested - rejected, for each source, and each rejection has a reason;
+//! - searchable = ingested - rejected - pending, for each source, and each rejection has a reason;
 //! - a catalog that did not change is neither embedded nor published again.
 
 mod delta;
@@ -12,6 +12,7 @@ mod embed;
 mod error;
 mod observer;
 mod parent;
+mod quarantine;
 mod reading;
 mod report;
 mod status;
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shortlist_index::{Embedder, NewGeneration, SourceReport, Store, Tool};
+use shortlist_index::{Decisions, Embedder, NewGeneration, SourceReport, Store, Tool};
 
 use self::observer::Steps;
 use self::parent::Parent;
@@ -81,6 +82,12 @@ pub fn sync(
 
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let default = Handling::default();
+    // Without the decisions nothing is approved but what is served.
+    let before = store.decisions().unwrap_or_else(|error| {
+        warnings.push(error.to_string());
+        Decisions::default()
+    });
+    let mut decisions = before.clone();
     for source in sources {
         if options.due.as_ref().is_some_and(|due| !due.contains(source.name())) {
             readings.insert(source.name().to_owned(), Reading::not_due(source.as_ref(), parent.report(source.name())));
@@ -88,17 +95,26 @@ pub fn sync(
         }
         steps.begin(SyncStep::Fetch(source.name().to_owned()));
         let known = parent.known(source.as_ref());
+        let handling = options.handling.get(source.name()).unwrap_or(&default);
         let terms = Terms {
-            handling: options.handling.get(source.name()).unwrap_or(&default),
+            handling,
+            read_anew: known.is_some_and(|report| quarantine::is_decided(report, handling, &decisions)),
             accept_shrink: options.accept_shrink.contains(source.name()),
             now,
         };
-        readings.insert(source.name().to_owned(), Reading::of(source.as_ref(), known, terms, &mut steps));
+        let mut reading = Reading::of(source.as_ref(), known, terms, &mut steps);
+        quarantine::apply(&mut reading, || parent.tools_of(source.name()), handling, &mut decisions);
+        readings.insert(source.name().to_owned(), reading);
     }
     let statuses = status::after(store, &readings, now, &mut warnings);
     if readings.values().all(Reading::has_nothing) {
         status::write(store, &lock, &statuses, &mut warnings);
         return Err(SyncError::nothing_read(&readings));
+    }
+
+    if decisions != before {
+        // Before the generation that depends on it: a tool that went must not be new when it comes back.
+        store.set_decisions(&lock, &decisions)?;
     }
 
     steps.begin(SyncStep::Compare);

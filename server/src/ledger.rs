@@ -6,7 +6,8 @@ use serde::Serialize;
 use shortlist_index::{Health, Manifest, SourceFault, SourceReport, SourceStatus, SourceStatuses};
 use utoipa::ToSchema;
 
-/// One source: how it is, and what became of its records. Complete: `n_searchable` = `n_ingested` - `n_rejected`.
+/// One source: how it is, and what became of its records. Complete: `n_searchable` = `n_ingested` - `n_rejected` -
+/// `n_pending`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceRow {
     /// The operator's name of it.
@@ -23,10 +24,14 @@ pub struct SourceRow {
     pub n_ingested: u64,
     /// Of these, those that became no tool.
     pub n_rejected: u64,
+    /// Of these, those that are not searchable until an operator approves their text.
+    pub n_pending: u64,
     /// Of these, those that are tools of the generation.
     pub n_searchable: u64,
     /// Of the searchable, those that are deprecated.
     pub n_deprecated: u64,
+    /// Of the searchable, those that serve at their approved text while another one is not approved.
+    pub n_kept: u64,
     /// Of the searchable, those whose prose lost characters that cannot be seen.
     pub n_touched: u64,
     /// How many such characters.
@@ -97,6 +102,8 @@ fn row(name: &str, report: &SourceReport, status: Option<&SourceStatus>, now: u6
         n_rejected: report.n_rejected,
         n_searchable: report.n_searchable,
         n_deprecated: report.n_deprecated,
+        n_pending: report.n_pending,
+        n_kept: report.n_kept,
         n_touched: report.n_touched,
         n_stripped: report.n_stripped,
         n_failures: status.map_or(0, |status| status.n_failures),

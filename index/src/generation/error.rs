@@ -173,8 +173,8 @@ pub enum StoreError {
     /// There is no such generation.
     #[error("there is no generation {0}; `shortlist generations list` shows those there are")]
     Missing(u64),
-    /// `sources.json` is not one of this program's.
-    #[error("{path} does not hold the state of the sources: {reason}; the next `shortlist sync` begins it anew", path = path.display())]
+    /// `sources.json` or `quarantine.json` is not one of this program's.
+    #[error("{path} cannot be used: {reason}; it is begun anew when it is written next", path = path.display())]
     Statuses {
         /// Which file.
         path: PathBuf,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::quarantine::Pending;
 use crate::embed::ModelFingerprint;
 
 /// The format this code writes and reads. A change of any file's layout or meaning raises it.
@@ -37,7 +38,7 @@ pub struct Manifest {
     pub files: BTreeMap<String, FileSum>,
 }
 
-/// One source as it stands in a generation. Complete: `n_searchable` = `n_ingested` - `n_rejected`.
+/// One source as it stands in a generation. Complete: `n_searchable` = `n_ingested` - `n_rejected` - `n_pending`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceReport {
@@ -47,12 +48,18 @@ pub struct SourceReport {
     pub n_ingested: u64,
     /// Of these, those that became no tool.
     pub n_rejected: u64,
+    /// Of these, those that are not searchable until an operator approves their text.
+    pub n_pending: u64,
     /// Of these, those that are tools of this generation.
     pub n_searchable: u64,
     /// Of the searchable, those that say they are deprecated (found only on request).
     pub n_deprecated: u64,
     /// The first [`REJECTIONS_KEPT_MAX`] rejections.
     pub rejections: Vec<Rejection>,
+    /// Of the searchable, those that serve at their approved text while another one is not approved.
+    pub n_kept: u64,
+    /// The texts that wait for an operator.
+    pub pending: Vec<Pending>,
     /// Of the searchable, those whose prose lost characters that cannot be seen (control and bidirectional ones).
     pub n_touched: u64,
     /// How many such characters were taken out.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::build;
@@ -131,17 +132,26 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the file cannot be read or is not one of this program's.
     pub fn statuses(&self) -> Result<SourceStatuses, StoreError> {
-        let path = self.home().join(FILE);
+        self.read_state(FILE, BYTES_MAX)
+    }
+
+    /// Reads a small file beside the generations; one that is not there says nothing.
+    pub(super) fn read_state<T: Default + DeserializeOwned>(
+        &self,
+        file: &str,
+        bytes_max: u64,
+    ) -> Result<T, StoreError> {
+        let path = self.home().join(file);
         let mut bytes = Vec::new();
         match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(SourceStatuses::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(T::default()),
             opened => {
-                opened.and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(io("read", &path))?
+                opened.and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)).map_err(io("read", &path))?
             }
         };
         let refuse = |reason: String| StoreError::Statuses { path: path.clone(), reason };
-        if bytes.len() as u64 > BYTES_MAX {
-            return Err(refuse(format!("it has more than {BYTES_MAX} bytes")));
+        if bytes.len() as u64 > bytes_max {
+            return Err(refuse(format!("it has more than {bytes_max} bytes")));
         }
         serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))
     }
@@ -155,9 +165,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the disk refuses; the statuses before are still there.
-    pub fn set_statuses(&self, _: &WriteLock, statuses: &SourceStatuses) -> Result<(), StoreError> {
-        let (path, next) = (self.home().join(FILE), self.home().join("sources.json.next"));
-        let text = serde_json::to_vec_pretty(statuses).map_err(|error| io("write", &next)(error.into()))?;
+    pub fn set_statuses(&self, lock: &WriteLock, statuses: &SourceStatuses) -> Result<(), StoreError> {
+        self.write_state(lock, FILE, statuses)
+    }
+
+    /// Replaces a small file beside the generations in one step.
+    pub(super) fn write_state(&self, _: &WriteLock, file: &str, state: &impl Serialize) -> Result<(), StoreError> {
+        let (path, next) = (self.home().join(file), self.home().join(format!("{file}.next")));
+        let text = serde_json::to_vec_pretty(state).map_err(|error| io("write", &next)(error.into()))?;
         fs::write(&next, text).map_err(io("write", &next))?;
         build::sync(&next).map_err(io("flush", &next))?;
         fs::rename(&next, &path).map_err(io("replace", &path))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shortlist_index::{Embedder, Snapshot, SourceReport, Store, StoreError};
+use shortlist_index::{Embedder, Snapshot, SourceReport, Store, StoreError, Tool};
 
 use super::delta::Delta;
 use super::error::SyncError;
@@ -45,6 +45,12 @@ impl Parent {
 
     pub(super) fn reports(&self) -> Option<&BTreeMap<String, SourceReport>> {
         self.snapshot.as_ref().map(|snapshot| &snapshot.manifest().sources)
+    }
+
+    /// The tools that a source has in the parent.
+    pub(super) fn tools_of(&self, name: &str) -> Vec<Tool> {
+        let tools = self.snapshot.iter().flat_map(|snapshot| snapshot.tools());
+        tools.filter(|tool| tool.reference.source() == name).collect()
     }
 
     /// What the parent says of a source.

@@ -32,6 +32,8 @@ pub(super) struct Terms<'o> {
     pub(super) handling: &'o Handling,
     /// An operator's word that this reading is to be taken however much it shrank.
     pub(super) accept_shrink: bool,
+    /// The source is to be read although it may not have changed.
+    pub(super) read_anew: bool,
     pub(super) now: u64,
 }
 
@@ -47,7 +49,8 @@ impl Reading {
         let now = terms.now;
         let mut pile = Pile::default();
         let same_type = known.filter(|report| report.source_type == source.source_type());
-        let fetched = source.fetch(same_type.map(|report| &report.state), &mut |record| {
+        let since = same_type.filter(|_| !terms.read_anew).map(|report| &report.state);
+        let fetched = source.fetch(since, &mut |record| {
             pile.take(source, record);
             if pile.n_ingested.is_multiple_of(TELL_EVERY) {
                 steps.observer.fetched(source.name(), pile.n_ingested);
@@ -115,7 +118,8 @@ impl Reading {
     /// The reading, or the parent's tools where too many of them are gone. The parent's report stays with its bookmarks, so
     /// the same reading is judged the same the next time.
     fn unless_shrunk(self, source: &dyn Source, known: &SourceReport, terms: Terms<'_>) -> Self {
-        let (had, has) = (known.n_searchable, self.report.n_searchable);
+        // What waits in quarantine was given as well, now and then.
+        let (had, has) = (known.n_searchable + known.n_pending, self.report.n_searchable);
         if terms.accept_shrink || !terms.handling.holds_back(had, has) {
             return self;
         }
@@ -212,6 +216,9 @@ impl Pile {
                 n_rejected: self.n_rejected,
                 n_searchable: self.tools.len() as u64,
                 n_deprecated: self.tools.iter().filter(|tool| tool.deprecation.is_some()).count() as u64,
+                n_pending: 0,
+                n_kept: 0,
+                pending: Vec::new(),
                 rejections: self.rejections,
                 n_touched: self.n_touched,
                 n_stripped: self.n_stripped,

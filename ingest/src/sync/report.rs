@@ -32,7 +32,7 @@ pub struct SyncReport {
     pub warnings: Vec<String>,
 }
 
-/// One source in a pass. Complete: `n_searchable` = `n_ingested` - `n_rejected`.
+/// One source in a pass. Complete: `n_searchable` = `n_ingested` - `n_rejected` - `n_pending`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceSync {
     /// The kind of source.
@@ -43,10 +43,14 @@ pub struct SourceSync {
     pub n_ingested: u64,
     /// Of these, those that became no tool.
     pub n_rejected: u64,
+    /// Of these, those that are not searchable until an operator approves their text.
+    pub n_pending: u64,
     /// Of these, those that are tools of the generation.
     pub n_searchable: u64,
     /// Of the searchable, those that are deprecated.
     pub n_deprecated: u64,
+    /// Of the searchable, those that serve at their approved text while another one is not approved.
+    pub n_kept: u64,
     /// Of the searchable, those whose prose lost characters that cannot be seen.
     pub n_touched: u64,
     /// How many such characters.
@@ -111,6 +115,8 @@ impl SyncReport {
                 n_rejected: report.n_rejected,
                 n_searchable: report.n_searchable,
                 n_deprecated: report.n_deprecated,
+                n_pending: report.n_pending,
+                n_kept: report.n_kept,
                 n_touched: report.n_touched,
                 n_stripped: report.n_stripped,
                 rejections: report.rejections.iter().take(REJECTIONS_TOLD_MAX).cloned().collect(),

@@ -103,11 +103,12 @@ impl Place {
     }
 
     pub fn sync_with(&self, sources: &[Box<dyn Source>], embedder: &dyn Embedder) -> Result<SyncReport, SyncError> {
-        sync(sources, &self.store, embedder, &mut Quiet, &SyncOptions::default())
+        once_free(|| sync(sources, &self.store, embedder, &mut Quiet, &SyncOptions::default()))
     }
 
     pub fn sync_as(&self, sources: &[Box<dyn Source>], options: &SyncOptions) -> Result<SyncReport, SyncError> {
-        sync(sources, &self.store, &HashingEmbedder::new(DIMENSION), &mut Quiet, options)
+        let embedder = HashingEmbedder::new(DIMENSION);
+        once_free(|| sync(sources, &self.store, &embedder, &mut Quiet, options))
     }
 
     pub fn served(&self) -> Option<Snapshot> {

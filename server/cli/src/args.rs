@@ -39,6 +39,8 @@ pub enum Command {
     Namespaces(NamespacesArgs),
     /// Show how each source is and what became of its records
     Sources(SourcesArgs),
+    /// Show, approve and reject texts of tools that wait for an operator
+    Quarantine(QuarantineArgs),
     /// Say why a tool is not in somebody's answer to a query
     WhyNot(WhyNotArgs),
     /// List, verify and roll back generations
@@ -188,6 +190,46 @@ pub enum SourcesAction {
     Rejections {
         /// The source's name
         name: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A source with on_change = \"quarantine\" or on_new = \"quarantine\" serves no text that nobody approved. A decision is\n\
+    about the text that was shown, and the next sync takes it over."
+)]
+pub struct QuarantineArgs {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Option<QuarantineAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum QuarantineAction {
+    /// The tools whose texts wait (the default)
+    List,
+    /// The text that waits, and the one that is served
+    Show {
+        /// The tool's ref
+        #[arg(name = "REF")]
+        reference: String,
+    },
+    /// Let the texts that wait be served
+    Approve {
+        /// The tools' refs
+        #[arg(name = "REF")]
+        refs: Vec<String>,
+        /// All that wait of this source
+        #[arg(long, value_name = "SOURCE")]
+        all: Option<String>,
+    },
+    /// Never serve the texts that wait
+    Reject {
+        /// The tools' refs
+        #[arg(name = "REF")]
+        refs: Vec<String>,
     },
 }
 

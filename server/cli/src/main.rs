@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Details(args) => command::details::run(&places, &args),
         Command::Namespaces(args) => command::namespaces::run(&places, &args),
         Command::Sources(args) => command::sources::run(&places, &args),
+        Command::Quarantine(args) => command::quarantine::run(&places, &args),
         Command::WhyNot(args) => command::why_not::run(&places, &args),
         Command::Generations(args) => command::generations::run(&places, &args),
         Command::Assets(args) => command::assets::run(&places, &args),

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod details;
 pub mod generations;
 pub mod namespaces;
+pub mod quarantine;
 pub mod search;
 pub mod serve;
 pub mod sources;

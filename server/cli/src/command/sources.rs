@@ -32,12 +32,12 @@ fn list(places: &PlaceArgs, as_json: bool) -> Result<()> {
     }
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(4);
     print::line(format!(
-        "{:width$}  {:<16} {:<9} {:>7}  {:>9} = {:>8} - {:>8}  {:>10} {:>8}  next",
-        "name", "type", "state", "age", "tools", "records", "rejected", "deprecated", "stripped"
+        "{:width$}  {:<16} {:<9} {:>7}  {:>9} = {:>8} - {:>8} - {:>7}  {:>10} {:>8}  next",
+        "name", "type", "state", "age", "tools", "records", "rejected", "pending", "deprecated", "stripped"
     ))?;
     for row in &rows {
         print::line(format!(
-            "{:width$}  {:<16} {:<9} {:>7}  {:>9} = {:>8} - {:>8}  {:>10} {:>8}  {}",
+            "{:width$}  {:<16} {:<9} {:>7}  {:>9} = {:>8} - {:>8} - {:>7}  {:>10} {:>8}  {}",
             row.name,
             row.source_type,
             row.state,
@@ -45,6 +45,7 @@ fn list(places: &PlaceArgs, as_json: bool) -> Result<()> {
             row.n_searchable,
             row.n_ingested,
             row.n_rejected,
+            row.n_pending,
             row.n_deprecated,
             row.n_stripped,
             row.next_due_unix_s.map_or("-".to_owned(), |due| age(due.saturating_sub(now)))

@@ -130,8 +130,15 @@ pub fn summary(report: &SyncReport) -> Result<()> {
             ),
             Outcome::Failed(reason) => format!(" (FAILED: {reason})"),
         };
+        let (n_pending, n_kept) = (source.n_pending, source.n_kept);
+        let waiting = match n_pending + n_kept {
+            0 => String::new(),
+            _ => format!(
+                " - {n_pending} pending ({n_kept} more serve at their approved text; see `shortlist quarantine`)"
+            ),
+        };
         print::line(format!(
-            "{name}: {} tools = {} records - {} rejected; {} new, {} changed, {} gone{outcome}",
+            "{name}: {} tools = {} records - {} rejected{waiting}; {} new, {} changed, {} gone{outcome}",
             source.n_searchable,
             source.n_ingested,
             source.n_rejected,
