@@ -75,6 +75,7 @@ mod fusion;
 mod generation;
 mod hex;
 mod lexical;
+mod places;
 mod rerank;
 #[cfg(test)]
 mod testing;
@@ -87,9 +88,9 @@ pub use embed::{
 };
 pub use filter::Filter;
 pub use generation::{
-    BuildError, DECISIONS_MAX, Decisions, FORMAT, FileSum, Health, Manifest, NamespaceCount, NewGeneration, OpenError,
-    Opened, Pending, PendingText, PublishStep, REJECTIONS_KEPT_MAX, Rejection, Snapshot, SourceFault, SourceReport,
-    SourceStatus, SourceStatuses, Store, StoreError, WriteLock,
+    BuildError, DECISIONS_MAX, Decisions, DeltaCounts, FORMAT, FileSum, Health, Manifest, NamespaceCount, NewDelta,
+    NewGeneration, OpenError, Opened, Pending, PendingText, PublishStep, REJECTIONS_KEPT_MAX, Rejection, Snapshot,
+    SourceFault, SourceReport, SourceStatus, SourceStatuses, Store, StoreError, WriteLock,
 };
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;

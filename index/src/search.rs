@@ -122,7 +122,7 @@ pub(crate) fn ranked(
             .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
             .ok(),
     };
-    let graph = snapshot.graph.as_ref().filter(|_| !request.exact);
+    let graph = snapshot.graph.as_deref().filter(|_| !request.exact);
     let dense =
         query_vector.map(|vector| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0);
     // Without vectors there is still BM25, even where only vectors were asked for.

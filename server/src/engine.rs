@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
-use shortlist_index::{AllowedSet, Models, Snapshot};
+use shortlist_index::{AllowedSet, Models, OpenError, Snapshot, Store};
 use tokio::sync::Semaphore;
 use tracing::Span;
 
@@ -75,6 +75,15 @@ impl Engine {
         self.current.store(Some(Arc::new(Serving { snapshot, serial })));
         // The sets of the snapshot before are of no more use.
         self.allowed.invalidate_all();
+    }
+
+    /// Opens a generation that is to follow the one that serves, sharing its base where the two have the same.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it does not verify.
+    pub(crate) fn open_next(&self, store: &Store, number: u64) -> Result<Snapshot, OpenError> {
+        let serving = self.current.load_full();
+        store.open_beside(number, serving.as_ref().map(|serving| &serving.snapshot))
     }
 
     /// The number of the generation that serves.

@@ -60,7 +60,7 @@ impl GenerationWatch {
             }
         }
         match (current, serving) {
-            (Some(number), Some(serving)) => match self.store.open(number) {
+            (Some(number), Some(serving)) => match engine.open_next(&self.store, number) {
                 Ok(snapshot) => {
                     engine.swap(snapshot);
                     *refused = None;

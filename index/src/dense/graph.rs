@@ -12,6 +12,7 @@ use simsimd::SpatialSimilarity;
 use super::vectors::quantise;
 use crate::allowed::AllowedSet;
 use crate::fusion::Scored;
+use crate::places::{BASE, Places};
 
 /// Links of each node (the paper's M).
 const M: usize = 16;
@@ -47,7 +48,7 @@ self_cell! {
     }
 }
 
-/// One generation's graph, in memory.
+/// The graph over one base's vectors, in memory.
 pub(crate) struct Graph(Loaded);
 
 impl Graph {
@@ -77,13 +78,15 @@ impl Graph {
     }
 
     /// Up to `k` allowed neighbours of the query; their scores are approximate, and a near one may be missing.
-    pub fn search(&self, query: &[f32], allowed: &AllowedSet, k: usize) -> Vec<Scored> {
+    ///
+    /// A node is a row of the base, and `places` says which document that is; hidden rows are passed over.
+    pub fn search(&self, query: &[f32], allowed: &AllowedSet, places: &Places, k: usize) -> Vec<Scored> {
         let (codes, _) = quantise(query);
         let found = self.0.with_dependent(|_, graph| graph.search(&codes, k, k * EF_SEARCH_PER_K));
         found
             .into_iter()
             .filter_map(|neighbour| {
-                let document = u32::try_from(neighbour.get_origin_id()).ok()?;
+                let document = places.document(BASE, u32::try_from(neighbour.get_origin_id()).ok()?)?;
                 allowed.is_searchable(document).then_some(Scored { document, score: 1.0 - neighbour.get_distance() })
             })
             .collect()

@@ -5,11 +5,12 @@ use super::graph::Graph;
 use super::vectors::Vectors;
 use crate::allowed::AllowedSet;
 use crate::fusion::Scored;
+use crate::places::Layered;
 
 /// From how many tools on a generation gets a graph. Below, the exact scan is as fast and misses nothing.
 pub(crate) const GRAPH_TOOLS_MIN: usize = 75_000;
 
-/// The share of a generation that must be searchable for the graph to be walked. A filtered walk visits all that it may
+/// The share of the graph's nodes that must be searchable for the graph to be walked. A filtered walk visits all that it may
 /// not return: under a tight grant it costs a thousand times the scan.
 const GRAPH_SHARE_MIN: f64 = 0.9;
 
@@ -18,24 +19,26 @@ const GRAPH_SHARE_MIN: f64 = 0.9;
 pub enum DensePath {
     /// Every allowed vector was compared.
     Scan,
-    /// The graph was walked, and its candidates scored exactly.
+    /// The graph over the base was walked, the delta was compared whole, and the candidates of both scored exactly.
     Graph,
 }
 
 /// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found.
 pub(crate) fn nearest(
-    vectors: &Vectors,
+    vectors: &Layered<Vectors>,
     graph: Option<&Graph>,
     query: &[f32],
     allowed: &AllowedSet,
     k: usize,
 ) -> (Vec<Scored>, DensePath) {
     if let Some(graph) = graph
-        && allowed.n_searchable() as f64 >= GRAPH_SHARE_MIN * vectors.len() as f64
+        && allowed.n_searchable() as f64 >= GRAPH_SHARE_MIN * graph.len() as f64
     {
         // A tenth of the neighbours may have to be passed over; if more are, the scan makes up for it.
-        let candidates = graph.search(query, allowed, k + k / 4);
+        let mut candidates = graph.search(query, allowed, vectors.places(), k + k / 4);
         if candidates.len() >= k {
+            let of_delta = vectors.places().of_delta().iter().copied();
+            candidates.extend(exact::coarse(vectors, query, of_delta.filter(|&d| allowed.is_searchable(d)), k));
             return (exact::rescore(vectors, query, candidates, k), DensePath::Graph);
         }
     }
@@ -74,7 +77,7 @@ mod tests {
 
     struct Fixture {
         _dir: tempfile::TempDir,
-        vectors: Vectors,
+        vectors: Layered<Vectors>,
         graph: Graph,
         queries: Vec<Vec<f32>>,
     }
@@ -85,7 +88,7 @@ mod tests {
         let path = dir.path().join("vectors.arrow");
         Vectors::write(&path, DIMENSION, &all).expect("vectors are written");
         Graph::build(dir.path(), &all).expect("the graph is built");
-        let vectors = Vectors::open(&path, DIMENSION).expect("vectors open");
+        let vectors = Layered::whole(Vectors::open(&path, DIMENSION).expect("vectors open"), N);
         let graph = Graph::open(dir.path()).expect("the graph opens");
         Fixture { _dir: dir, vectors, graph, queries: clustered(8).into_iter().take(40).collect() }
     }
@@ -139,7 +142,43 @@ mod tests {
         let (one, two) = (fixture(), fixture());
         let allowed = allowed(1.0, 9);
         for query in &one.queries {
-            assert_eq!(one.graph.search(query, &allowed, K), two.graph.search(query, &allowed, K));
+            let walk = |fixture: &Fixture| fixture.graph.search(query, &allowed, fixture.vectors.places(), K);
+            assert_eq!(walk(&one), walk(&two));
         }
+    }
+
+    /// The fixture's vectors as a base of which every tenth row is hidden, under a delta of as many new ones.
+    fn layered(fixture: &Fixture) -> Layered<Vectors> {
+        let reference = |prefix: &str, row: usize| {
+            crate::tool_ref::ToolRef::new("s", "n", &format!("{prefix}{row:05}"), None).expect("a ref")
+        };
+        let hidden: RoaringBitmap = (0..N as u32).step_by(10).collect();
+        let delta: Vec<_> = (0..N / 10).map(|row| reference("t", row * 10)).collect();
+        let base = (0..N).map(|row| Ok::<_, ()>(reference("t", row)));
+        let places = crate::places::Places::merge(base, &hidden, &delta).expect("no error");
+        let path = fixture._dir.path().join("delta.arrow");
+        Vectors::write(&path, DIMENSION, &clustered(11)[..N / 10]).expect("vectors are written");
+        let parts = [fixture._dir.path().join("vectors.arrow"), path]
+            .map(|path| std::sync::Arc::new(Vectors::open(&path, DIMENSION).expect("vectors open")));
+        Layered::new(parts.into(), std::sync::Arc::new(places))
+    }
+
+    #[test]
+    fn a_walk_under_a_delta_finds_the_deltas_tools_and_none_that_is_hidden() {
+        let fixture = fixture();
+        let vectors = layered(&fixture);
+        let allowed = allowed(1.0, 9);
+        let (mut found, mut of_delta) = (0, 0);
+        for query in &fixture.queries {
+            let (walked, path) = nearest(&vectors, Some(&fixture.graph), query, &allowed, K);
+            assert_eq!(path, DensePath::Graph);
+            let scanned = exact::scan(&vectors, query, &allowed, K);
+            assert_eq!(documents(&scanned), documents(&exact::exhaustive(&vectors, query, &allowed, K)));
+            found += walked.iter().filter(|scored| scanned.contains(scored)).count();
+            of_delta += walked.iter().filter(|scored| vectors.places().of_delta().contains(&scored.document)).count();
+        }
+        let recall = found as f64 / (fixture.queries.len() * K) as f64;
+        assert!(recall > 0.97, "recall@{K} of the graph and delta against the scan is {recall}");
+        assert!(of_delta > 0, "no tool of the delta was among the nearest");
     }
 }

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use crate::generation::ipc;
 
-/// The vectors of one generation, in ref order.
+/// The vectors of one layer, in ref order.
 pub(crate) struct Vectors {
     dimension: usize,
     exact: Float32Array,
@@ -50,16 +50,16 @@ impl Vectors {
         self.scales.len()
     }
 
-    /// A document's vector.
-    pub fn exact(&self, document: u32) -> &[f32] {
-        let start = document as usize * self.dimension;
+    /// A row's vector.
+    pub fn exact(&self, row: usize) -> &[f32] {
+        let start = row * self.dimension;
         &self.exact.values()[start..start + self.dimension]
     }
 
-    /// A document's 8-bit codes and their scale.
-    pub fn codes(&self, document: u32) -> (&[i8], f32) {
-        let start = document as usize * self.dimension;
-        (&self.codes.values()[start..start + self.dimension], self.scales.value(document as usize))
+    /// A row's 8-bit codes and their scale.
+    pub fn codes(&self, row: usize) -> (&[i8], f32) {
+        let start = row * self.dimension;
+        (&self.codes.values()[start..start + self.dimension], self.scales.value(row))
     }
 }
 

@@ -1,32 +1,23 @@
-//! Tools and vectors in, a folder of files out.
+//! Tools and vectors in, a folder of files out: a whole generation.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::error::BuildError;
+use super::layer::{BASE, Layer};
 use super::manifest::{FORMAT, FileSum, Manifest, SourceReport};
-use super::table::ToolTable;
-use crate::dense::{GRAPH_TOOLS_MIN, Graph, Vectors};
 use crate::embed::{Embedding, ModelFingerprint};
+use crate::hex;
 use crate::tool::Tool;
-use crate::{hex, lexical};
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// The file with the manifest's own SHA-256, in hexadecimal.
 pub(super) const MANIFEST_SUM: &str = "manifest.sha256";
-/// The table's file name.
-pub(super) const TOOLS: &str = "tools.arrow";
-/// The vectors' file name.
-pub(super) const VECTORS: &str = "vectors.arrow";
-/// The posting lists' folder.
-pub(super) const LEXICAL: &str = "lexical";
-/// The graph's folder.
-pub(super) const GRAPH: &str = "graph";
 
 /// All that a generation is made of.
 #[derive(Clone, Debug)]
@@ -48,6 +39,8 @@ pub struct NewGeneration {
 pub enum PublishStep {
     /// An empty staging folder.
     Staging,
+    /// The parent's base, for a delta over it.
+    Base,
     /// `tools.arrow`.
     Tools,
     /// `vectors.arrow`.
@@ -74,26 +67,8 @@ pub(super) fn build(
     generation: NewGeneration,
     on_step: &mut dyn FnMut(PublishStep),
 ) -> Result<(), BuildError> {
-    let NewGeneration { mut tools, embedder, dimension, sources, created_unix_s } = generation;
-    check(&mut tools, dimension)?;
-    let (tools, vectors): (Vec<Tool>, Vec<Vec<f32>>) =
-        tools.into_iter().map(|(tool, embedding)| (tool, embedding.into_vec())).unzip();
-
-    on_step(PublishStep::Tools);
-    let path = dir.join(TOOLS);
-    ToolTable::write(&path, &tools).map_err(|source| BuildError::Arrow { path, source })?;
-
-    on_step(PublishStep::Vectors);
-    let path = dir.join(VECTORS);
-    Vectors::write(&path, dimension, &vectors).map_err(|source| BuildError::Arrow { path, source })?;
-
-    on_step(PublishStep::Lexical);
-    lexical::build(&make_dir(dir.join(LEXICAL))?, &tools)?;
-
-    on_step(PublishStep::Graph);
-    if tools.len() >= GRAPH_TOOLS_MIN {
-        Graph::build(&make_dir(dir.join(GRAPH))?, &vectors).map_err(BuildError::Graph)?;
-    }
+    let NewGeneration { tools, embedder, dimension, sources, created_unix_s } = generation;
+    let n_tools = Layer::write(&dir.join(BASE), tools, dimension, true, on_step)?;
 
     on_step(PublishStep::Manifest);
     let mut files = BTreeMap::new();
@@ -103,14 +78,20 @@ pub(super) fn build(
         number,
         parent,
         created_unix_s,
-        n_tools: tools.len(),
+        n_tools,
+        delta: None,
         embedder,
         dimension,
         sources,
         files,
     };
+    write_manifest(dir, &manifest)
+}
+
+/// Writes the manifest and its checksum: the last files of a generation.
+pub(super) fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), BuildError> {
     let path = dir.join(MANIFEST);
-    let text = serde_json::to_vec_pretty(&manifest)
+    let text = serde_json::to_vec_pretty(manifest)
         .map_err(|error| BuildError::Io { path: path.clone(), source: error.into() })?;
     let sum = hex::encode(&Sha256::digest(&text));
     for (file, bytes) in [(MANIFEST, text), (MANIFEST_SUM, sum.into_bytes())] {
@@ -120,27 +101,8 @@ pub(super) fn build(
     sync(dir).map_err(|source| BuildError::Io { path: dir.to_owned(), source })
 }
 
-/// Puts the tools into ref order and refuses what cannot be a generation.
-fn check(tools: &mut [(Tool, Embedding)], dimension: usize) -> Result<(), BuildError> {
-    if u32::try_from(tools.len()).is_err() {
-        return Err(BuildError::TooMany(tools.len()));
-    }
-    tools.sort_by(|(a, _), (b, _)| a.reference.cmp(&b.reference));
-    if let Some([(tool, _), _]) = tools.array_windows().find(|[(a, _), (b, _)]| a.reference == b.reference) {
-        return Err(BuildError::Duplicate(Box::new(tool.reference.clone())));
-    }
-    match tools.iter().find(|(_, embedding)| embedding.as_slice().len() != dimension) {
-        Some((tool, embedding)) => Err(BuildError::Dimension {
-            tool: Box::new(tool.reference.clone()),
-            expected: dimension,
-            got: embedding.as_slice().len(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Flushes and sums every file below `dir`.
-fn sum_files(root: &Path, dir: &Path, sums: &mut BTreeMap<String, FileSum>) -> Result<(), BuildError> {
+/// Flushes and sums every file below `dir`, a folder in `root`.
+pub(super) fn sum_files(root: &Path, dir: &Path, sums: &mut BTreeMap<String, FileSum>) -> Result<(), BuildError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| BuildError::Io { path, source }
@@ -149,7 +111,6 @@ fn sum_files(root: &Path, dir: &Path, sums: &mut BTreeMap<String, FileSum>) -> R
         let path = entry.map_err(failed(dir))?.path();
         if path.is_dir() {
             sum_files(root, &path, sums)?;
-            sync(&path).map_err(failed(&path))?;
         } else {
             sync(&path).map_err(failed(&path))?;
             let sum = sum_file(&path).map_err(failed(&path))?;
@@ -158,7 +119,7 @@ fn sum_files(root: &Path, dir: &Path, sums: &mut BTreeMap<String, FileSum>) -> R
             sums.insert(parts.join("/"), sum);
         }
     }
-    Ok(())
+    sync(dir).map_err(failed(dir))
 }
 
 /// Reads a file through: its size and SHA-256.
@@ -174,13 +135,6 @@ pub(crate) fn sum_file(path: &Path) -> std::io::Result<FileSum> {
         }
         hasher.update(&buffer[..n_read]);
         bytes += n_read as u64;
-    }
-}
-
-fn make_dir(path: PathBuf) -> Result<PathBuf, BuildError> {
-    match fs::create_dir(&path) {
-        Ok(()) => Ok(path),
-        Err(source) => Err(BuildError::Io { path, source }),
     }
 }
 

@@ -8,7 +8,7 @@ use super::quarantine::Pending;
 use crate::embed::ModelFingerprint;
 
 /// The format this code writes and reads. A change of any file's layout or meaning raises it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The most rejections of one source that a manifest keeps with their reasons; the count is always complete. It is as many
 /// as a large catalog has records, so in practice none is lost; a source that gives more bad records is no catalog.
@@ -28,6 +28,8 @@ pub struct Manifest {
     pub created_unix_s: u64,
     /// Tools in it, all versions.
     pub n_tools: usize,
+    /// Set when it is a base with a delta over it; `None` when it was built whole.
+    pub delta: Option<DeltaCounts>,
     /// The model that made its vectors.
     pub embedder: ModelFingerprint,
     /// Numbers in each vector.
@@ -36,6 +38,18 @@ pub struct Manifest {
     pub sources: BTreeMap<String, SourceReport>,
     /// Every other file, by its path inside the generation (with `/`).
     pub files: BTreeMap<String, FileSum>,
+}
+
+/// How far a generation has moved from its base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeltaCounts {
+    /// Tools of the base.
+    pub n_base: usize,
+    /// Of these, those that are gone or said anew.
+    pub n_hidden: usize,
+    /// Tools of the delta.
+    pub n_delta: usize,
 }
 
 /// One source as it stands in a generation. Complete: `n_searchable` = `n_ingested` - `n_rejected` - `n_pending`.

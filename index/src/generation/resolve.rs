@@ -9,6 +9,7 @@ use roaring::RoaringBitmap;
 use super::table::ToolTable;
 use crate::filter::Filter;
 use crate::grant::{Grant, Pattern, Selector};
+use crate::places::Layered;
 use crate::scopes::ScopeRequirement;
 use crate::tool_ref::ToolRef;
 
@@ -37,9 +38,9 @@ pub(super) struct NamespaceRange {
 }
 
 impl Attributes {
-    /// One pass over the table.
-    pub fn read(table: &ToolTable) -> Result<Self, ArrowError> {
-        let n_tools = u32::try_from(table.len()).map_err(|_| ArrowError::ComputeError("too many tools".to_owned()))?;
+    /// One pass over the tables.
+    pub fn read(tables: &Layered<ToolTable>) -> Result<Self, ArrowError> {
+        let n_tools = u32::try_from(tables.len()).map_err(|_| ArrowError::ComputeError("too many tools".to_owned()))?;
         let mut attributes = Self {
             n_tools,
             namespaces: Vec::new(),
@@ -53,10 +54,10 @@ impl Attributes {
         };
         let mut before: Option<ToolRef> = None;
         for document in 0..n_tools {
-            let row = document as usize;
+            let (table, row) = tables.at(document);
             let reference = table.reference(row)?;
             if before.as_ref().is_some_and(|before| *before >= reference) {
-                return Err(ArrowError::ComputeError(format!("row {row}: {reference} is out of order")));
+                return Err(ArrowError::ComputeError(format!("document {document}: {reference} is out of order")));
             }
             match attributes.namespaces.last_mut() {
                 Some(last) if (&*last.source, &*last.namespace) == (reference.source(), reference.namespace()) => {
@@ -109,15 +110,15 @@ impl Attributes {
     }
 
     /// The documents that a grant shows.
-    pub fn granted(&self, grant: &Grant, table: &ToolTable) -> RoaringBitmap {
+    pub fn granted(&self, grant: &Grant, tables: &Layered<ToolTable>) -> RoaringBitmap {
         let union = |selectors: &[Selector]| {
-            selectors.iter().fold(RoaringBitmap::new(), |all, selector| all | self.selected(selector, grant, table))
+            selectors.iter().fold(RoaringBitmap::new(), |all, selector| all | self.selected(selector, grant, tables))
         };
         union(&grant.allow) - union(&grant.deny)
     }
 
     /// The documents that a selector picks.
-    fn selected(&self, selector: &Selector, grant: &Grant, table: &ToolTable) -> RoaringBitmap {
+    fn selected(&self, selector: &Selector, grant: &Grant, tables: &Layered<ToolTable>) -> RoaringBitmap {
         let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = selector;
         let mut selected = self.all();
         if !namespaces.is_empty() || !sources.is_empty() {
@@ -142,7 +143,8 @@ impl Attributes {
         }
         if !refs.is_empty() {
             let matches = |document: &u32| {
-                let reference = table.reference_text(*document as usize);
+                let (table, row) = tables.at(*document);
+                let reference = table.reference_text(row);
                 // A name stands for all its versions: '@' occurs in a ref only before the version.
                 let name = reference.split('@').next().unwrap_or(reference);
                 refs.iter().any(|pattern| pattern.matches(name) || pattern.matches(reference))

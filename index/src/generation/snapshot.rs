@@ -1,31 +1,41 @@
 //! [`Snapshot`]: a generation, opened.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::error::ArrowError;
+use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
 
-use super::build::{GRAPH, LEXICAL, MANIFEST, MANIFEST_SUM, TOOLS, VECTORS, sum_file};
+use super::build::{MANIFEST, MANIFEST_SUM, sum_file};
+use super::delta::read_hidden;
 use super::error::OpenError;
-use super::manifest::{FORMAT, Manifest};
+use super::layer::{BASE, DELTA, Layer};
+use super::manifest::{FORMAT, FileSum, Manifest};
 use super::resolve::Attributes;
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
 use crate::dense::{Graph, Vectors};
+use crate::embed::Embedding;
 use crate::filter::Filter;
 use crate::grant::Grant;
 use crate::hex;
 use crate::lexical::LexicalIndex;
-use crate::tool::Tool;
+use crate::places::{self, Layered, Places};
+use crate::tool::{ContentHash, Tool};
 use crate::tool_ref::ToolRef;
 
 /// One generation, verified, memory-mapped and immutable. Hold it in an `Arc` for as long as a request runs.
 pub struct Snapshot {
     manifest: Manifest,
-    table: ToolTable,
+    base: Layer,
+    /// Rows of the base that are not documents.
+    hidden: RoaringBitmap,
+    tables: Layered<ToolTable>,
     attributes: Attributes,
-    pub(crate) lexical: LexicalIndex,
-    pub(crate) vectors: Vectors,
-    pub(crate) graph: Option<Graph>,
+    pub(crate) lexical: Layered<LexicalIndex>,
+    pub(crate) vectors: Layered<Vectors>,
+    pub(crate) graph: Option<Arc<Graph>>,
 }
 
 /// How many tools of a namespace somebody may see.
@@ -40,35 +50,58 @@ pub struct NamespaceCount {
 }
 
 impl Snapshot {
-    /// Opens the generation in `dir`: every file is read once and its checksum compared, then mapped.
+    /// Opens the generation in `dir`: every file is read once and its checksum compared, then mapped. The base of `beside`
+    /// is shared where it is the same, which saves the loading of its graph.
     ///
     /// # Errors
     /// [`OpenError`] when a file is missing or damaged, or was written by a program of another format.
-    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+    pub fn open(dir: &Path, beside: Option<&Self>) -> Result<Self, OpenError> {
         let manifest = read_manifest(dir)?;
         verify_files(dir, &manifest)?;
 
-        let path = dir.join(TOOLS);
-        let table = ToolTable::open(&path).map_err(|source| OpenError::Arrow { path: path.clone(), source })?;
-        let attributes = Attributes::read(&table).map_err(|source| OpenError::Arrow { path, source })?;
-        let path = dir.join(VECTORS);
-        let vectors = Vectors::open(&path, manifest.dimension).map_err(|source| OpenError::Arrow { path, source })?;
-        let lexical = LexicalIndex::open(&dir.join(LEXICAL))?;
-        let has_graph = manifest.files.keys().any(|file| file.starts_with(GRAPH));
-        let graph = has_graph.then(|| Graph::open(&dir.join(GRAPH))).transpose().map_err(OpenError::Graph)?;
-
-        let parts = [
-            (TOOLS, table.len()),
-            (VECTORS, vectors.len()),
-            (LEXICAL, lexical.n_documents()),
-            (GRAPH, graph.as_ref().map_or(manifest.n_tools, Graph::len)),
-        ];
-        match parts.into_iter().find(|&(_, got)| got != manifest.n_tools) {
-            Some((part, got)) => {
-                Err(OpenError::Count { number: manifest.number, part, expected: manifest.n_tools, got })
+        let open = |folder: &str| {
+            let has_graph = Layer::has_graph(folder, manifest.files.keys());
+            Layer::open(&dir.join(folder), manifest.number, manifest.dimension, has_graph)
+        };
+        let base = match beside.filter(|beside| beside.has_the_base_of(&manifest)) {
+            Some(beside) => beside.base.clone(),
+            None => open(BASE)?,
+        };
+        let delta = manifest.delta.is_some().then(|| open(DELTA)).transpose()?;
+        let (hidden, places) = match &delta {
+            None => (RoaringBitmap::new(), Places::Whole(base.table.len() as u32)),
+            Some(delta) => {
+                let hidden = read_hidden(dir, base.table.len())?;
+                let failed = |source| OpenError::Arrow { path: dir.to_owned(), source };
+                let places = merge(&base, &hidden, delta).map_err(failed)?;
+                (hidden, places)
             }
-            None => Ok(Self { manifest, table, attributes, lexical, vectors, graph }),
+        };
+        let n_tools = manifest.n_tools;
+        if places.len() != n_tools {
+            let (number, got) = (manifest.number, places.len());
+            return Err(OpenError::Count { number, part: "base and delta", expected: n_tools, got });
         }
+
+        let (layers, places) = ([Some(&base), delta.as_ref()], Arc::new(places));
+        let tables = layered(&layers, |layer| Arc::clone(&layer.table), &places);
+        let attributes =
+            Attributes::read(&tables).map_err(|source| OpenError::Arrow { path: dir.to_owned(), source })?;
+        Ok(Self {
+            tables,
+            attributes,
+            lexical: layered(&layers, |layer| Arc::clone(&layer.lexical), &places),
+            vectors: layered(&layers, |layer| Arc::clone(&layer.vectors), &places),
+            graph: base.graph.clone(),
+            manifest,
+            base,
+            hidden,
+        })
+    }
+
+    /// Whether a generation's base has the same bytes as this one's.
+    fn has_the_base_of(&self, other: &Manifest) -> bool {
+        self.manifest.dimension == other.dimension && base_files(&self.manifest).eq(base_files(other))
     }
 
     /// What the generation says of itself.
@@ -83,13 +116,13 @@ impl Snapshot {
 
     /// Its tools, in all versions.
     pub fn n_tools(&self) -> usize {
-        self.table.len()
+        self.tables.len()
     }
 
     /// Resolves a grant. Costs a pass over the granted tools' lengths, and over all refs where a selector has ref
     /// patterns; keep the result for as long as the grant and the generation are the same.
     pub fn allow(&self, grant: &Grant) -> AllowedSet {
-        let readable = self.attributes.granted(grant, &self.table);
+        let readable = self.attributes.granted(grant, &self.tables);
         let searchable = self.attributes.filtered(&self.attributes.newest(&readable), &Filter::default());
         self.allowed_set(readable, searchable)
     }
@@ -114,7 +147,7 @@ impl Snapshot {
             Some(_) => family.clone().find(|&document| self.reference_is(document, tool)),
             None => self.attributes.newest_of(family, allowed.readable()),
         }?;
-        allowed.readable().contains(document).then(|| self.table.tool(document as usize).ok()).flatten()
+        allowed.readable().contains(document).then(|| self.tool(document).ok()).flatten()
     }
 
     /// Reads a tool whoever may see it; without a version, the newest. For operators alone: callers read by
@@ -167,34 +200,96 @@ impl Snapshot {
     /// Every tool, in ref order, for those who build the next generation.
     pub fn tools(&self) -> impl Iterator<Item = Tool> + '_ {
         // Opening parsed every ref and every requirement; a row that was read then is read again.
-        (0..self.table.len()).filter_map(|row| self.table.tool(row).ok())
+        (0..self.tables.len() as u32).filter_map(|document| self.tool(document).ok())
+    }
+
+    /// Every tool's ref and content hash, in ref order: what is needed to find what changed. Far cheaper than
+    /// [`Snapshot::tools`].
+    pub fn content_hashes(&self) -> impl Iterator<Item = (ToolRef, ContentHash)> + '_ {
+        (0..self.tables.len() as u32).filter_map(|document| {
+            let (table, row) = self.tables.at(document);
+            Some((table.reference(row).ok()?, table.content_hash(row)))
+        })
+    }
+
+    /// The tools of one source, in ref order.
+    pub fn tools_of<'s>(&'s self, source: &'s str) -> impl Iterator<Item = Tool> + 's {
+        let namespaces = self.attributes.namespaces().iter().filter(move |range| range.source == source);
+        namespaces.flat_map(|range| range.documents.clone()).filter_map(|document| self.tool(document).ok())
     }
 
     /// The tool at a place in ref order.
-    pub(crate) fn tool(&self, document: u32) -> Result<Tool, arrow::error::ArrowError> {
-        self.table.tool(document as usize)
+    pub(crate) fn tool(&self, document: u32) -> Result<Tool, ArrowError> {
+        let (table, row) = self.tables.at(document);
+        table.tool(row)
+    }
+
+    /// Rows of the base, hidden ones included.
+    pub(super) fn n_base(&self) -> usize {
+        self.base.table.len()
+    }
+
+    /// The rows of the base that are hidden.
+    pub(super) fn hidden(&self) -> RoaringBitmap {
+        self.hidden.clone()
+    }
+
+    /// The row of the base that a tool stands in; `None` where it stands in the delta or nowhere.
+    pub(super) fn base_row(&self, tool: &ToolRef) -> Option<u32> {
+        let document = self.family(tool).find(|&document| self.reference_is(document, tool))?;
+        let (layer, row) = self.tables.places().row(document);
+        (layer == places::BASE).then_some(row as u32)
+    }
+
+    /// The tools of the delta with their vectors.
+    pub(super) fn of_delta(&self) -> impl Iterator<Item = Result<(Tool, Embedding), ArrowError>> + '_ {
+        self.tables.places().of_delta().iter().map(|&document| {
+            let (vectors, row) = self.vectors.at(document);
+            Ok((self.tool(document)?, Embedding::from_normalised(vectors.exact(row).to_vec())))
+        })
     }
 
     /// The documents of all versions of a tool.
     fn family(&self, tool: &ToolRef) -> std::ops::Range<u32> {
         let place = |past: bool| {
-            let (mut low, mut high) = (0, self.table.len());
+            let (mut low, mut high) = (0, self.tables.len() as u32);
             while low < high {
                 let middle = (low + high) / 2;
                 let before = self
-                    .table
                     .reference(middle)
                     .is_ok_and(|found| if found.same_family(tool) { past } else { found < *tool });
                 if before { low = middle + 1 } else { high = middle }
             }
-            low as u32
+            low
         };
         place(false)..place(true)
     }
 
     fn reference_is(&self, document: u32, tool: &ToolRef) -> bool {
-        self.table.reference(document as usize).is_ok_and(|found| found == *tool)
+        self.reference(document).is_ok_and(|found| found == *tool)
     }
+
+    fn reference(&self, document: u32) -> Result<ToolRef, ArrowError> {
+        let (table, row) = self.tables.at(document);
+        table.reference(row)
+    }
+}
+
+/// One part of each layer.
+fn layered<T>(layers: &[Option<&Layer>], part: impl Fn(&Layer) -> Arc<T>, places: &Arc<Places>) -> Layered<T> {
+    Layered::new(layers.iter().flatten().map(|layer| part(layer)).collect(), Arc::clone(places))
+}
+
+/// Puts the rows of both layers into ref order.
+fn merge(base: &Layer, hidden: &RoaringBitmap, delta: &Layer) -> Result<Places, ArrowError> {
+    let of_delta: Vec<ToolRef> =
+        (0..delta.table.len()).map(|row| delta.table.reference(row)).collect::<Result<_, _>>()?;
+    Places::merge((0..base.table.len()).map(|row| base.table.reference(row)), hidden, &of_delta)
+}
+
+/// The base's files with their checksums.
+pub(super) fn base_files(manifest: &Manifest) -> impl Iterator<Item = (&String, &FileSum)> {
+    manifest.files.iter().filter(|(file, _)| file.split('/').next() == Some(BASE))
 }
 
 /// Reads the manifest and compares it with its checksum.
@@ -222,15 +317,15 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, OpenError> {
 }
 
 fn verify_files(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {
-    let is_named = |part: &str| manifest.files.keys().any(|file| file.split('/').next() == Some(part));
-    if let Some(part) = [TOOLS, VECTORS, LEXICAL].into_iter().find(|part| !is_named(part)) {
+    let folders = [Some(BASE), manifest.delta.map(|_| DELTA)];
+    if let Some(part) = folders.into_iter().flatten().find_map(|folder| Layer::unnamed(folder, manifest.files.keys())) {
         return Err(OpenError::Unnamed { number: manifest.number, part });
     }
     for (file, expected) in &manifest.files {
         let path = dir.join(file);
         let got = sum_file(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
         if got != *expected {
-            let print = |sum: &super::FileSum| format!("{} bytes with SHA-256 {}", sum.bytes, sum.sha256);
+            let print = |sum: &FileSum| format!("{} bytes with SHA-256 {}", sum.bytes, sum.sha256);
             return Err(OpenError::Checksum { path, expected: print(expected), got: print(&got) });
         }
     }

@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::build::{self, NewGeneration, PublishStep};
+use super::delta::{self, BaseFiles, NewDelta};
 use super::error::{BuildError, OpenError, StoreError};
 use super::snapshot::{Snapshot, read_manifest};
 
@@ -101,7 +102,16 @@ impl Store {
     /// # Errors
     /// [`OpenError`] when it does not verify.
     pub fn open(&self, number: u64) -> Result<Snapshot, OpenError> {
-        let snapshot = Snapshot::open(&self.generation(number))?;
+        self.open_beside(number, None)
+    }
+
+    /// Opens one generation, sharing the base of `beside` in memory where the two have the same: a small change is then
+    /// taken over without loading the graph again.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it does not verify.
+    pub fn open_beside(&self, number: u64, beside: Option<&Snapshot>) -> Result<Snapshot, OpenError> {
+        let snapshot = Snapshot::open(&self.generation(number), beside)?;
         match snapshot.number() {
             got if got == number => Ok(snapshot),
             got => Err(OpenError::Number { expected: number, got }),
@@ -142,26 +152,66 @@ impl Store {
         on_step: &mut dyn FnMut(PublishStep),
     ) -> Result<u64, BuildError> {
         let parent = self.current().ok().flatten();
-        // Above every number ever seen here, so that a number means one content for good.
-        let number = self.list()?.last().copied().max(parent).unwrap_or(0) + 1;
-
+        let number = self.next_number()?;
         on_step(PublishStep::Staging);
         let staging = self.empty_staging()?;
         build::build(&staging, number, parent, generation, on_step)?;
+        self.take_in(lock, &staging, number, None, on_step)
+    }
 
+    /// As [`Store::publish`], for a small change: `parent`'s base is kept and `delta` is laid over it. What is then served
+    /// answers as a generation built whole would (where the graph serves, its candidates can differ). Costs a copy of the
+    /// base's files, or links to an older copy, and the building of the delta.
+    ///
+    /// # Errors
+    /// As for [`Store::publish`].
+    pub fn publish_delta(
+        &self,
+        lock: &WriteLock,
+        parent: &Snapshot,
+        delta: NewDelta,
+        on_step: &mut dyn FnMut(PublishStep),
+    ) -> Result<u64, BuildError> {
+        let number = self.next_number()?;
+        on_step(PublishStep::Staging);
+        let staging = self.empty_staging()?;
+        let others = self.list()?.into_iter().rev().filter(|&other| other != parent.number());
+        let base = BaseFiles {
+            parent: self.generation(parent.number()),
+            others: others.map(|other| self.generation(other)).collect(),
+        };
+        delta::build(&staging, number, parent, &base, delta, on_step)?;
+        self.take_in(lock, &staging, number, Some(parent), on_step)
+    }
+
+    /// The staged generation is verified, gets its number and serves. Nothing before the last step can be seen by a reader.
+    fn take_in(
+        &self,
+        lock: &WriteLock,
+        staging: &Path,
+        number: u64,
+        beside: Option<&Snapshot>,
+        on_step: &mut dyn FnMut(PublishStep),
+    ) -> Result<u64, BuildError> {
         on_step(PublishStep::Verify);
-        drop(Snapshot::open(&staging)?);
+        drop(Snapshot::open(staging, beside)?);
 
         on_step(PublishStep::Rename);
         let generations = self.home.join("generations");
         fs::create_dir_all(&generations).map_err(io("create", &generations))?;
         let target = self.generation(number);
-        fs::rename(&staging, &target).map_err(io("rename the staged generation to", &target))?;
+        fs::rename(staging, &target).map_err(io("rename the staged generation to", &target))?;
         build::sync(&generations).map_err(io("flush", &generations))?;
 
         on_step(PublishStep::Current);
         self.set_current(lock, number)?;
         Ok(number)
+    }
+
+    /// Above every number ever seen here, so that a number means one content for good.
+    fn next_number(&self) -> Result<u64, StoreError> {
+        let current = self.current().ok().flatten();
+        Ok(self.list()?.last().copied().max(current).unwrap_or(0) + 1)
     }
 
     /// Makes a generation current, for example to roll back. It is replaced in one step: a reader sees the old number or

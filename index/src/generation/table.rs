@@ -1,10 +1,11 @@
-//! `tools.arrow`: the tools of a generation, a row each, in ref order.
+//! `tools.arrow`: the tools of a layer, a row each, in ref order.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, LargeListArray, LargeListBuilder, LargeStringArray, LargeStringBuilder, RecordBatch,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, LargeListArray, LargeListBuilder, LargeStringArray,
+    LargeStringBuilder, RecordBatch,
 };
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use arrow::error::ArrowError;
@@ -12,8 +13,11 @@ use arrow::error::ArrowError;
 use super::ipc;
 use crate::schema::Schema;
 use crate::scopes::ScopeRequirement;
-use crate::tool::{Annotations, Execution, Provenance, Tool};
+use crate::tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 use crate::tool_ref::ToolRef;
+
+/// Bytes of a content hash (SHA-256).
+const HASH_BYTES: i32 = 32;
 
 /// Tools as columns, memory-mapped. A row is read when it is asked for.
 pub(crate) struct ToolTable {
@@ -33,6 +37,7 @@ pub(crate) struct ToolTable {
     deprecations: LargeStringArray,
     source_types: LargeStringArray,
     foreign_ids: LargeStringArray,
+    content_hashes: FixedSizeBinaryArray,
 }
 
 impl ToolTable {
@@ -48,6 +53,7 @@ impl ToolTable {
         for tool in tools {
             tags.append_value(tool.tags.iter().map(Some));
         }
+        let hashes: Vec<u8> = tools.iter().flat_map(|tool| tool.content_hash().0).collect();
         let columns: Vec<ArrayRef> = vec![
             text(&|tool| Some(tool.reference.to_string())),
             text(&|tool| Some(tool.name.clone())),
@@ -67,6 +73,7 @@ impl ToolTable {
             text(&|tool| tool.deprecation.clone()),
             text(&|tool| Some(tool.provenance.source_type.clone())),
             text(&|tool| Some(tool.provenance.foreign_id.clone())),
+            Arc::new(FixedSizeBinaryArray::try_new(HASH_BYTES, hashes.into(), None)?),
         ];
         ipc::write(path, &RecordBatch::try_new(Arc::new(schema()), columns)?)
     }
@@ -93,6 +100,7 @@ impl ToolTable {
             deprecations: text(15)?,
             source_types: text(16)?,
             foreign_ids: text(17)?,
+            content_hashes: ipc::column::<FixedSizeBinaryArray>(batch.column(18))?.clone(),
         })
     }
 
@@ -123,6 +131,12 @@ impl ToolTable {
     /// The text of a tool's required scopes: equal texts, equal requirements.
     pub fn required_scopes_text(&self, row: usize) -> &str {
         self.required_scopes.value(row)
+    }
+
+    /// The hash by which an unchanged tool is recognised, as it was when the table was written.
+    pub fn content_hash(&self, row: usize) -> ContentHash {
+        // The column's type was compared when the file was opened, so every value has the length.
+        ContentHash(self.content_hashes.value(row).try_into().unwrap_or_default())
     }
 
     /// Whether a tool is deprecated.
@@ -194,5 +208,6 @@ fn schema() -> ArrowSchema {
         text("deprecation"),
         text("source_type"),
         text("foreign_id"),
+        Field::new("content_hash", DataType::FixedSizeBinary(HASH_BYTES), false),
     ])
 }

@@ -14,11 +14,12 @@ use super::analyzer;
 use super::fields::{self, FIELD_B, FIELD_WEIGHTS, FieldLengths, K1, N_FIELDS};
 use crate::allowed::AllowedSet;
 use crate::fusion::{Scored, best};
+use crate::places::Layered;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
 
-/// One generation's posting lists, open for reading.
+/// One layer's posting lists, open for reading.
 pub(crate) struct LexicalIndex {
     fields: [FieldReader; N_FIELDS],
     n_documents: u32,
@@ -53,17 +54,20 @@ impl LexicalIndex {
         Ok(Self { fields, n_documents: reader.max_doc() })
     }
 
-    /// How many documents there are: as many as the generation has tools.
+    /// How many documents there are: as many as the layer has tools.
     pub fn n_documents(&self) -> usize {
         self.n_documents as usize
     }
+}
 
+impl Layered<LexicalIndex> {
     /// The terms that the documents hold, per field. Costs a read of one byte per document and field.
     pub fn lengths_of(&self, documents: impl Iterator<Item = u32>) -> FieldLengths {
         let mut lengths = [0; N_FIELDS];
         for document in documents {
-            for (length, field) in lengths.iter_mut().zip(&self.fields) {
-                *length += u64::from(field.lengths.fieldnorm(document));
+            let (index, row) = self.at(document);
+            for (length, field) in lengths.iter_mut().zip(&index.fields) {
+                *length += u64::from(field.lengths.fieldnorm(row as u32));
             }
         }
         lengths
@@ -84,27 +88,30 @@ impl LexicalIndex {
         let n_allowed = allowed.n_searchable() as f32;
         let normalisers: Vec<[f32; 256]> =
             (0..N_FIELDS).map(|place| normaliser(place, allowed.lengths()[place] as f32 / n_allowed)).collect();
-        let mut scores = vec![0.0_f32; self.n_documents as usize];
-        let mut frequencies = vec![0.0_f32; self.n_documents as usize];
+        let mut scores = vec![0.0_f32; self.len()];
+        let mut frequencies = vec![0.0_f32; self.len()];
         let mut scored = Vec::new();
         let mut matching = Vec::new();
         for (term, repeats) in counted_terms(query) {
-            for (reader, normaliser) in self.fields.iter().zip(&normalisers) {
-                let term = Term::from_field_text(reader.field, &term);
-                let Some(mut postings) = reader.postings.read_postings(&term, IndexRecordOption::WithFreqs)? else {
-                    continue;
-                };
-                let mut document = postings.doc();
-                while document != TERMINATED {
-                    if allowed.is_searchable(document) {
-                        let frequency = &mut frequencies[document as usize];
-                        if *frequency == 0.0 {
-                            matching.push(document);
+            for (layer, index) in self.parts() {
+                for (reader, normaliser) in index.fields.iter().zip(&normalisers) {
+                    let term = Term::from_field_text(reader.field, &term);
+                    let Some(mut postings) = reader.postings.read_postings(&term, IndexRecordOption::WithFreqs)? else {
+                        continue;
+                    };
+                    let mut row = postings.doc();
+                    while row != TERMINATED {
+                        let document = self.places().document(layer, row);
+                        if let Some(document) = document.filter(|&document| allowed.is_searchable(document)) {
+                            let frequency = &mut frequencies[document as usize];
+                            if *frequency == 0.0 {
+                                matching.push(document);
+                            }
+                            let length = usize::from(reader.lengths.fieldnorm_id(row));
+                            *frequency += normaliser[length] * postings.term_freq() as f32;
                         }
-                        let length = usize::from(reader.lengths.fieldnorm_id(document));
-                        *frequency += normaliser[length] * postings.term_freq() as f32;
+                        row = postings.advance();
                     }
-                    document = postings.advance();
                 }
             }
             let document_frequency = matching.len() as f32;
@@ -182,7 +189,7 @@ mod tests {
         }
         let dir = tempfile::tempdir().expect("a folder");
         super::super::build(dir.path(), &tools).expect("the index is built");
-        let index = LexicalIndex::open(dir.path()).expect("the index opens");
+        let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), 300);
         let all: RoaringBitmap = (0..300).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 300, index.lengths_of(0..300));
         for query in ["list files", "delete the calendar event", "карта", "nothing_like_this", "list list files"] {
@@ -207,7 +214,7 @@ mod tests {
         }
         let dir = tempfile::tempdir().expect("a folder");
         super::super::build(dir.path(), &tools).expect("the index is built");
-        let index = LexicalIndex::open(dir.path()).expect("the index opens");
+        let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), 40);
         let all: RoaringBitmap = (0..40).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 40, index.lengths_of(0..40));
         let hits = index.search("zebra", &allowed, 40).expect("a search");

@@ -2,6 +2,7 @@
 
 mod access;
 mod catalog;
+mod layers;
 mod requests;
 mod store;
 mod why_not;

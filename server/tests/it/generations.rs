@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use shortlist_index::{HashingEmbedder, Store, Tool};
 
-use crate::harness::{ALICE, EVERYTHING, Server, embedder, home, publish, random_tools};
+use crate::harness::{ALICE, EVERYTHING, Server, embedder, home, publish, publish_delta, random_tools};
 
 /// A catalog whose every tool says which it is.
 fn marked(mark: &str) -> Vec<Tool> {
@@ -41,16 +41,18 @@ async fn a_swap_under_load_fails_no_query_and_mixes_no_answer() {
             })
         })
         .collect();
-    for number in 2..=8 {
+    // A hundred, by turns built whole and laid over the one before.
+    for number in 2..=101_u64 {
         let server = Arc::clone(&server);
         let before = answered.load(Ordering::Relaxed);
         let publishing = tokio::task::spawn_blocking(move || {
+            let publish = if number.is_multiple_of(2) { publish_delta } else { publish };
             assert_eq!(publish(server.home.path(), marked(&number.to_string())), number);
             server.state.refresh();
             assert_eq!(server.state.generation(), Some(number));
         });
         publishing.await.expect("the generation is taken");
-        while answered.load(Ordering::Relaxed) < before + 20 {
+        while answered.load(Ordering::Relaxed) < before + 8 {
             assert!(!clients.iter().any(|client| client.is_finished()), "a client met a failure");
             tokio::task::yield_now().await;
         }
@@ -62,7 +64,7 @@ async fn a_swap_under_load_fails_no_query_and_mixes_no_answer() {
 }
 
 fn damage(home: &Path, number: u64) {
-    let file = home.join("generations").join(number.to_string()).join("tools.arrow");
+    let file = home.join("generations").join(number.to_string()).join("base/tools.arrow");
     let mut bytes = std::fs::read(&file).expect("the file is there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

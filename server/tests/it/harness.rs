@@ -12,8 +12,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use shortlist_index::{
-    Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, Schema, ScopeRequirement,
-    Store, TextRole, Tool, ToolRef,
+    Annotations, Embedder, Embedding, Execution, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema,
+    ScopeRequirement, Store, TextRole, Tool, ToolRef,
 };
 use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
 use tempfile::TempDir;
@@ -171,12 +171,8 @@ pub fn embedder() -> Arc<HashingEmbedder> {
 /// Publishes a generation of these tools, and gives its number.
 pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
     let embedder = embedder();
-    let embedded = tools.into_iter().map(|tool| {
-        let embedding = embedder.embed(TextRole::Document, &tool.embedding_text()).expect("hashing does not fail");
-        (tool, embedding)
-    });
     let generation = NewGeneration {
-        tools: embedded.collect(),
+        tools: with_vectors(tools),
         embedder: embedder.fingerprint().clone(),
         dimension: DIMENSION,
         sources: BTreeMap::new(),
@@ -185,6 +181,29 @@ pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
     let store = Store::new(home);
     let lock = store.lock().expect("nobody else writes");
     store.publish(&lock, generation, &mut |_| {}).expect("the generation is good")
+}
+
+/// Lays these tools over the generation that serves.
+pub fn publish_delta(home: &Path, tools: Vec<Tool>) -> u64 {
+    let delta =
+        NewDelta { changed: with_vectors(tools), removed: Vec::new(), sources: BTreeMap::new(), created_unix_s: 0 };
+    let store = Store::new(home);
+    let lock = store.lock().expect("nobody else writes");
+    let parent = store.open_current().expect("a generation serves").snapshot;
+    store.publish_delta(&lock, &parent, delta, &mut |_| {}).expect("the generation is good")
+}
+
+fn with_vectors(tools: Vec<Tool>) -> Vec<(Tool, Embedding)> {
+    let embedder = embedder();
+    let embed =
+        |tool: &Tool| embedder.embed(TextRole::Document, &tool.embedding_text()).expect("hashing does not fail");
+    tools
+        .into_iter()
+        .map(|tool| {
+            let vector = embed(&tool);
+            (tool, vector)
+        })
+        .collect()
 }
 
 /// A tool with a ref, a description and nothing else.
