@@ -142,6 +142,11 @@ impl EmbeddingCache {
         self.write(&rows)
     }
 
+    /// Whether so many parts have piled up that [`EmbeddingCache::compact`] would join them, whatever is live.
+    pub fn has_many_parts(&self) -> bool {
+        self.parts.len() > PARTS_MAX
+    }
+
     /// Writes everything into one part when parts or rows that no text of `live` needs have piled up. Says whether it did.
     ///
     /// # Errors
@@ -150,7 +155,7 @@ impl EmbeddingCache {
         let n_rows: usize = self.parts.iter().map(Part::len).sum();
         let n_live = live.iter().filter(|text| self.contains(text)).count();
         let n_dead = n_rows - n_live;
-        if self.parts.len() <= PARTS_MAX && (n_dead <= n_live || n_dead <= DEAD_ROWS_KEPT) {
+        if !self.has_many_parts() && (n_dead <= n_live || n_dead <= DEAD_ROWS_KEPT) {
             return Ok(false);
         }
         let old: Vec<PathBuf> = self.parts.iter().map(|part| part.path().to_owned()).collect();

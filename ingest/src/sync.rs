@@ -21,12 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shortlist_index::{Decisions, Embedder, NewGeneration, SourceReport, Store, Tool};
+use shortlist_index::{Decisions, Embedder, NewDelta, NewGeneration, SourceReport, Store};
 
 use self::observer::Steps;
 use self::parent::Parent;
 use self::reading::{Reading, Terms};
-use crate::embedding_cache::EmbeddingCache;
+use crate::embedding_cache::{EmbeddingCache, TextHash};
 use crate::handling::Handling;
 use crate::source::Source;
 
@@ -45,11 +45,20 @@ pub struct SyncOptions {
     pub accept_shrink: BTreeSet<String>,
     /// The sources to read; the others keep their tools. `None` reads all.
     pub due: Option<BTreeSet<String>>,
+    /// How much of the base a delta may add or hide, in hundredths of its tools; beyond it the generation is built whole. A
+    /// delta is searched as well, but written anew by each pass. 0: always whole.
+    pub delta_percent_max: usize,
 }
 
 impl Default for SyncOptions {
     fn default() -> Self {
-        Self { keep_older: 3, handling: BTreeMap::new(), accept_shrink: BTreeSet::new(), due: None }
+        Self {
+            keep_older: 3,
+            delta_percent_max: 10,
+            handling: BTreeMap::new(),
+            accept_shrink: BTreeSet::new(),
+            due: None,
+        }
     }
 }
 
@@ -57,7 +66,7 @@ impl Default for SyncOptions {
 ///
 /// Sources of the served generation that are not among `sources` are dropped with their tools. Vectors are cached in
 /// `embeddings/` of the store's folder. Costs one read of every catalog that changed, one embedding of every text never
-/// seen by this model, and one build of the index.
+/// seen by this model, and one build of the index, or of a small delta over it where little changed.
 ///
 /// # Errors
 /// [`SyncError`] when another process is writing, when no source could be read and nothing is served, when the model
@@ -118,9 +127,9 @@ pub fn sync(
     }
 
     steps.begin(SyncStep::Compare);
-    let delta = delta::compare(&parent, &mut readings);
+    let delta = delta::compare(&parent, &readings);
     let same = parent.is_what_would_be_built(&readings, &delta, embedder);
-    let mut report = SyncReport::new(&readings, delta);
+    let mut report = SyncReport::new(&readings, &delta);
     if let (true, Some(number)) = (same, parent.number()) {
         if store.current().ok().flatten() != Some(number) {
             // A publish was killed before its last step, or CURRENT was damaged; the generation itself is good.
@@ -132,15 +141,14 @@ pub fn sync(
         report.seconds = steps.finish();
         return Ok(report);
     }
-    // The parent's files are mapped; what is needed of them has been copied.
-    drop(parent);
 
-    let mut sources: BTreeMap<String, SourceReport> = BTreeMap::new();
-    let mut tools: Vec<Tool> = Vec::new();
-    for (name, reading) in readings {
-        sources.insert(name, reading.report);
-        tools.extend(reading.tools);
-    }
+    let over = parent.base_for(&delta, embedder, options.delta_percent_max);
+    let (tools, removed) = match over {
+        Some(_) => delta.into_parts(&mut readings),
+        None => (parent.all_tools(&mut readings), Vec::new()),
+    };
+    let sources: BTreeMap<String, SourceReport> =
+        readings.into_iter().map(|(name, reading)| (name, reading.report)).collect();
 
     steps.begin(SyncStep::Embed);
     let mut cache =
@@ -149,31 +157,42 @@ pub fn sync(
     let (texts, n_embedded) = embed::embed_missing(&mut cache, embedder, &tools, &mut steps)?;
 
     steps.begin(SyncStep::Compact);
-    let live: BTreeSet<_> = texts.iter().copied().collect();
-    if let Err(error) = cache.compact(&live) {
+    let live: Option<BTreeSet<_>> = match over {
+        None => Some(texts.iter().copied().collect()),
+        // Finding out which texts a delta's base still needs costs a pass over all of them, so it is seldom done.
+        Some(parent) if cache.has_many_parts() => {
+            Some(parent.tools().map(|tool| TextHash::of(&tool.embedding_text())).chain(texts.iter().copied()).collect())
+        }
+        Some(_) => None,
+    };
+    if let Some(Err(error)) = live.map(|live| cache.compact(&live)) {
         warnings.push(error.to_string());
     }
     let tools = embed::with_vectors(&cache, embedder, tools, &texts)?;
     drop(cache);
 
-    let generation = NewGeneration {
-        tools,
-        embedder: embedder.fingerprint().clone(),
-        dimension: embedder.dimension(),
-        sources,
-        created_unix_s: now,
+    let on_step = &mut |step| steps.begin(SyncStep::Publish(step));
+    report.generation = match over {
+        Some(parent) => {
+            let delta = NewDelta { changed: tools, removed, sources, created_unix_s: now };
+            store.publish_delta(&lock, parent, delta, on_step)?
+        }
+        None => {
+            let (embedder, dimension) = (embedder.fingerprint().clone(), embedder.dimension());
+            let generation = NewGeneration { tools, embedder, dimension, sources, created_unix_s: now };
+            store.publish(&lock, generation, on_step)?
+        }
     };
-    let number = store.publish(&lock, generation, &mut |step| steps.begin(SyncStep::Publish(step)))?;
+    report.published = true;
+    report.is_delta = over.is_some();
 
     steps.begin(SyncStep::Tidy);
     if let Err(error) = store.remove_older(&lock, options.keep_older) {
         warnings.push(error.to_string());
     }
     status::write(store, &lock, &statuses, &mut warnings);
-    report.generation = number;
-    report.published = true;
     report.n_embedded = n_embedded;
-    report.bytes = folder_bytes(&store.home().join("generations").join(number.to_string()));
+    report.bytes = folder_bytes(&store.home().join("generations").join(report.generation.to_string()));
     report.warnings = warnings;
     report.seconds = steps.finish();
     Ok(report)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shortlist_index::{Embedder, Snapshot, SourceReport, Store, StoreError, Tool};
+use shortlist_index::{DeltaCounts, Embedder, Snapshot, SourceReport, Store, StoreError, Tool};
 
 use super::delta::Delta;
 use super::error::SyncError;
@@ -62,6 +62,29 @@ impl Parent {
     /// is not known.
     pub(super) fn known(&self, source: &dyn Source) -> Option<&SourceReport> {
         self.report(source.name()).filter(|report| report.read_unix_s > 0)
+    }
+
+    /// The generation that a delta can be laid over: this one, if the vectors are the model's and base and delta together
+    /// stay within `percent_max` of each other.
+    pub(super) fn base_for(&self, delta: &Delta, embedder: &dyn Embedder, percent_max: usize) -> Option<&Snapshot> {
+        let snapshot = self.snapshot.as_ref().filter(|_| self.refused.is_empty())?;
+        let manifest = snapshot.manifest();
+        let same_model = manifest.embedder == *embedder.fingerprint() && manifest.dimension == embedder.dimension();
+        let before = manifest.delta.unwrap_or(DeltaCounts { n_base: manifest.n_tools, ..DeltaCounts::default() });
+        let n_moved = before.n_hidden.max(before.n_delta) + delta.n_moved();
+        (same_model && n_moved * 100 <= before.n_base * percent_max).then_some(snapshot)
+    }
+
+    /// All tools of the next generation: those that were read, and the parent's where a source was not.
+    pub(super) fn all_tools(&self, readings: &mut BTreeMap<String, Reading>) -> Vec<Tool> {
+        let mut tools = Vec::new();
+        for (name, reading) in readings {
+            match &self.snapshot {
+                Some(snapshot) if reading.keeps_the_parents() => tools.extend(snapshot.tools_of(name)),
+                _ => tools.append(&mut reading.tools),
+            }
+        }
+        tools
     }
 
     /// Whether a generation of these readings would say what the parent says. Bookmarks and times of reading do not count:

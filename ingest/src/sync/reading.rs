@@ -20,7 +20,7 @@ pub(super) struct Reading {
     pub(super) outcome: Outcome,
     /// What the next generation's manifest says of it.
     pub(super) report: SourceReport,
-    /// Its tools; those of an unread source are filled in from the parent.
+    /// Its tools; none where they are the parent's.
     pub(super) tools: Vec<Tool>,
     /// Why it was not read, or not taken: a word and a sentence.
     pub(super) fault: Option<(&'static str, String)>,

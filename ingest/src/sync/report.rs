@@ -18,6 +18,8 @@ pub struct SyncReport {
     pub generation: u64,
     /// Whether this pass made it; `false` when nothing had changed.
     pub published: bool,
+    /// Whether it was made as a delta over the base of the one before, rather than built whole.
+    pub is_delta: bool,
     /// The sources by name.
     pub sources: BTreeMap<String, SourceSync>,
     /// Sources that are no longer configured, with how many tools went with each.
@@ -104,7 +106,7 @@ impl Outcome {
 }
 
 impl SyncReport {
-    pub(super) fn new(readings: &BTreeMap<String, Reading>, delta: Delta) -> Self {
+    pub(super) fn new(readings: &BTreeMap<String, Reading>, delta: &Delta) -> Self {
         let source = |(name, reading): (&String, &Reading)| {
             let counts = delta.sources.get(name).copied().unwrap_or_default();
             let report = &reading.report;
@@ -130,8 +132,9 @@ impl SyncReport {
         Self {
             generation: 0,
             published: false,
+            is_delta: false,
             sources: readings.iter().map(source).collect(),
-            removed_sources: delta.removed_sources,
+            removed_sources: delta.removed_sources.clone(),
             n_embedded: 0,
             bytes: 0,
             seconds: Vec::new(),

@@ -20,6 +20,7 @@ mod openapi;
 mod openapi_directory;
 mod parquet;
 mod peers;
+mod model;
 mod quarantine;
 mod resume;
 mod support;
