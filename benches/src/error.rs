@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use shortlist_index::{BuildError, EmbedError, OpenError, SearchError, StoreError};
 use shortlist_ingest::embedding_cache::CacheError;
 use shortlist_ingest::error::SourceError;
+use shortlist_ingest::sync::SyncError;
 use thiserror::Error;
 
 /// Why a set could not be measured. A figure that would mean something else than its name is an error, never a figure.
@@ -88,6 +89,15 @@ pub enum BenchError {
     /// The temporary index could not be opened.
     #[error("the temporary index could not be opened")]
     Open(#[source] Box<OpenError>),
+    /// The catalog could not be synced.
+    #[error("the catalog could not be synced: {0}")]
+    Sync(#[source] Box<SyncError>),
+    /// A change was synced and a search did not show it.
+    #[error("generation {generation} was published, and a search in it does not show the change")]
+    NotVisible {
+        /// The generation.
+        generation: u64,
+    },
     /// A query was refused or failed.
     #[error("query {query:?} failed")]
     Search {
@@ -114,6 +124,12 @@ pub enum BenchError {
 impl From<BuildError> for BenchError {
     fn from(error: BuildError) -> Self {
         Self::Build(Box::new(error))
+    }
+}
+
+impl From<SyncError> for BenchError {
+    fn from(error: SyncError) -> Self {
+        Self::Sync(Box::new(error))
     }
 }
 

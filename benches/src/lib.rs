@@ -1,9 +1,10 @@
-//! How good the search is, measured.
+//! How good the search is, and how soon a change can be searched, measured.
 //!
 //! [`Dataset`] is a catalog with judged queries. [`relevance::measure`] indexes it, asks every query and scores the
 //! answers by [`metrics`]; [`table`] prints the [`relevance::Report`], and [`trec`] writes files that other people's tools
 //! score the same, so that nobody has to trust our arithmetic.
 
+pub mod delta;
 pub mod graph;
 pub mod relevance;
 

@@ -49,8 +49,7 @@ impl Parent {
 
     /// The tools that a source has in the parent.
     pub(super) fn tools_of(&self, name: &str) -> Vec<Tool> {
-        let tools = self.snapshot.iter().flat_map(|snapshot| snapshot.tools());
-        tools.filter(|tool| tool.reference.source() == name).collect()
+        self.snapshot.iter().flat_map(|snapshot| snapshot.tools_of(name)).collect()
     }
 
     /// What the parent says of a source.
@@ -79,9 +78,9 @@ impl Parent {
     pub(super) fn all_tools(&self, readings: &mut BTreeMap<String, Reading>) -> Vec<Tool> {
         let mut tools = Vec::new();
         for (name, reading) in readings {
-            match &self.snapshot {
-                Some(snapshot) if reading.keeps_the_parents() => tools.extend(snapshot.tools_of(name)),
-                _ => tools.append(&mut reading.tools),
+            match reading.keeps_the_parents() {
+                true => tools.extend(self.tools_of(name)),
+                false => tools.append(&mut reading.tools),
             }
         }
         tools

@@ -323,8 +323,26 @@ pub struct BenchArgs {
 pub enum BenchWhat {
     /// How good the search is on a catalog with judged queries
     Relevance(RelevanceArgs),
+    /// How long a sync takes, and how soon a small change can be searched
+    Sync(BenchSyncArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchSyncArgs {
+    /// The catalog, as JSON lines, plain or gzip
+    #[arg(long, value_name = "FILE")]
+    pub tools: PathBuf,
+    /// How many of a hundred tools change
+    #[arg(long, default_value_t = 1, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub changed: u8,
+    /// Make vectors by hashing words instead of by the model: measures everything but the model
+    #[arg(long)]
+    pub hashing: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

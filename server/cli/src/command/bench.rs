@@ -1,13 +1,16 @@
 //! `shortlist bench`.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, graph, table, trec};
-use shortlist_index::{Mode, Models};
+use shortlist_benches::{BadTools, Dataset, delta, graph, table, trec};
+use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
 
-use crate::args::{BenchArgs, BenchWhat, GraphArgs, RelevanceArgs};
+use crate::args::{BenchArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
+use crate::progress::SyncBar;
 use crate::{models, print, progress};
 
 /// Measures.
@@ -15,6 +18,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     match &args.what {
         BenchWhat::Relevance(args) => relevance(places, args),
         BenchWhat::Graph(args) => graph(places, args),
+        BenchWhat::Sync(args) => sync(places, args),
     }
 }
 
@@ -35,6 +39,34 @@ fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
         report.scan_p50_ms
     ))?;
     Ok(())
+}
+
+/// Numbers in a hashed vector: as many as the default model's have.
+const HASHED_DIMENSION: usize = 384;
+
+fn sync(places: &PlaceArgs, args: &BenchSyncArgs) -> Result<()> {
+    let embedder: Arc<dyn Embedder> = if args.hashing {
+        Arc::new(HashingEmbedder::new(HASHED_DIMENSION))
+    } else {
+        models::load(places, false, Sessions::PerCore)?.1
+    };
+    // Beside the real ones, so that it is measured on the same disk.
+    let parent = places.home();
+    std::fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let home = tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?;
+    let percent = usize::from(args.changed);
+    let report = delta::measure(&args.tools, percent, home.path(), embedder.as_ref(), &mut SyncBar::new())?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!("{} tools, {} changed, model {}", report.n_tools, report.n_changed, report.embedder))?;
+    for (name, pass) in [("first sync", &report.first), ("as a delta", &report.delta), ("built whole", &report.whole)] {
+        print::line(format!(
+            "{name:<12} {:>7} texts embedded in {:>7.2} s, everything else {:>6.2} s, searchable after {:>7.2} s",
+            pass.n_embedded, pass.embed_s, pass.other_s, pass.visible_s
+        ))?;
+    }
+    Ok(print::line(format!("peak memory {} MB", report.peak_bytes / 1_000_000))?)
 }
 
 fn relevance(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {

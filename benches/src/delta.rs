@@ -1,0 +1,173 @@
+//! [`measure`]: how long a sync takes, and how soon a small change can be searched.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use flate2::read::MultiGzDecoder;
+use serde::Serialize;
+use serde_json::Value;
+use shortlist_index::{Embedder, Grant, Mode, Models, SearchRequest, Store, search};
+use shortlist_ingest::source::Source;
+use shortlist_ingest::source::jsonl::Jsonl;
+use shortlist_ingest::sync::{SyncObserver, SyncOptions, SyncReport, sync};
+
+use crate::error::BenchError;
+
+/// The longest line of a catalog, in bytes.
+const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A word that no catalog has; the changed tools say it.
+const WORD: &str = "qzxchanged";
+
+/// A first sync of a catalog, a sync after some of its tools changed, and the same change built whole.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeltaReport {
+    /// Tools in the catalog.
+    pub n_tools: u64,
+    /// Tools whose description changed, spread evenly.
+    pub n_changed: u64,
+    /// The model that made the vectors.
+    pub embedder: String,
+    /// The first sync.
+    pub first: Pass,
+    /// The sync of the change as a delta.
+    pub delta: Pass,
+    /// The sync of the change back, built whole; its texts are in the cache.
+    pub whole: Pass,
+    /// The most memory that the process had, in bytes; 0 where the system does not tell.
+    pub peak_bytes: u64,
+}
+
+/// One sync.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pass {
+    /// Whether a delta was published.
+    pub is_delta: bool,
+    /// Texts embedded.
+    pub n_embedded: usize,
+    /// Seconds of embedding.
+    pub embed_s: f64,
+    /// Seconds of everything else.
+    pub other_s: f64,
+    /// Seconds from the start of the sync until a reader that had the generation before has taken the new one over and a
+    /// search has answered from it.
+    pub visible_s: f64,
+    /// Each step with its seconds.
+    pub steps: Vec<(String, f64)>,
+}
+
+/// Syncs the catalog in `tools` (JSON lines, plain or gzip) into the empty folder `home`, changes `percent` of its tools,
+/// syncs again as a delta, and once more whole.
+///
+/// # Errors
+/// [`BenchError`] when the catalog cannot be read, a sync fails, or the change is not found afterwards.
+pub fn measure(
+    tools: &Path,
+    percent: usize,
+    home: &Path,
+    embedder: &dyn Embedder,
+    observer: &mut dyn SyncObserver,
+) -> Result<DeltaReport, BenchError> {
+    let catalog = home.join("catalog.jsonl");
+    let io = |action: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |error| BenchError::Io { action, path, error }
+    };
+    let lines = read_lines(tools)?;
+    let every = 100 / percent.clamp(1, 100);
+    let changed: Vec<String> =
+        lines.iter().enumerate().map(|(n, line)| change(line, n.is_multiple_of(every))).collect();
+    let store = Store::new(&home.join("store"));
+    let mut run = |lines: &[String], options: &SyncOptions, expects_word: bool| {
+        write_lines(&catalog, lines).map_err(io("write", &catalog))?;
+        pass(&catalog, &store, embedder, observer, options, expects_word)
+    };
+    let (first, _) = run(&lines, &SyncOptions::default(), false)?;
+    let (delta, report) = run(&changed, &SyncOptions { delta_percent_max: 100, ..SyncOptions::default() }, true)?;
+    let (whole, _) = run(&lines, &SyncOptions { delta_percent_max: 0, ..SyncOptions::default() }, false)?;
+    Ok(DeltaReport {
+        n_tools: report.n_tools(),
+        n_changed: report.sources.values().map(|source| source.n_changed).sum(),
+        embedder: embedder.fingerprint().0.clone(),
+        first,
+        delta,
+        whole,
+        peak_bytes: peak_bytes(),
+    })
+}
+
+fn pass(
+    catalog: &Path,
+    store: &Store,
+    embedder: &dyn Embedder,
+    observer: &mut dyn SyncObserver,
+    options: &SyncOptions,
+    expects_word: bool,
+) -> Result<(Pass, SyncReport), BenchError> {
+    let sources: Vec<Box<dyn Source>> = vec![Box::new(Jsonl::new("bench", catalog))];
+    let serving = store.open_current().ok().map(|opened| opened.snapshot);
+    let began = Instant::now();
+    let report = sync(&sources, store, embedder, observer, options)?;
+    let snapshot = store.open_beside(report.generation, serving.as_ref())?;
+    let allowed = snapshot.allow(&Grant::everything());
+    let request = SearchRequest { mode: Mode::Lexical, ..SearchRequest::new(WORD) };
+    let answer = search(&snapshot, &Models::default(), &allowed, &request);
+    let answer = answer.map_err(|error| BenchError::Search { query: WORD.to_owned(), error })?;
+    let found = !answer.hits.is_empty();
+    let visible_s = began.elapsed().as_secs_f64();
+    if found != expects_word {
+        return Err(BenchError::NotVisible { generation: report.generation });
+    }
+    let embed_s: f64 = report.seconds.iter().filter(|(step, _)| step == "embed").map(|(_, seconds)| seconds).sum();
+    let pass = Pass {
+        is_delta: report.is_delta,
+        n_embedded: report.n_embedded,
+        embed_s,
+        other_s: report.seconds.iter().map(|(_, seconds)| seconds).sum::<f64>() - embed_s,
+        visible_s,
+        steps: report.seconds.clone(),
+    };
+    Ok((pass, report))
+}
+
+/// The record, saying the word if it is to change.
+fn change(line: &str, changes: bool) -> String {
+    match serde_json::from_str::<Value>(line) {
+        Ok(mut record) if changes => {
+            let text = record.get("description").and_then(Value::as_str).unwrap_or_default();
+            record["description"] = Value::String(format!("{text} {WORD}"));
+            record.to_string()
+        }
+        _ => line.to_owned(),
+    }
+}
+
+fn read_lines(path: &Path) -> Result<Vec<String>, BenchError> {
+    let failed = |error| BenchError::Io { action: "read", path: PathBuf::from(path), error };
+    let file = File::open(path).map_err(failed)?;
+    let plain: Box<dyn Read> =
+        if path.extension().is_some_and(|e| e == "gz") { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut reader = BufReader::new(plain);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).map_err(failed)? == 0 {
+            return Ok(lines);
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+}
+
+fn write_lines(path: &Path, lines: &[String]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
+    file.flush()
+}
+
+/// `VmHWM` of Linux.
+fn peak_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
