@@ -88,9 +88,9 @@ pub use embed::{
 };
 pub use filter::Filter;
 pub use generation::{
-    BuildError, DECISIONS_MAX, Decisions, DeltaCounts, FORMAT, FileSum, Health, Manifest, NamespaceCount, NewDelta,
-    NewGeneration, OpenError, Opened, Pending, PendingText, PublishStep, REJECTIONS_KEPT_MAX, Rejection, Snapshot,
-    SourceFault, SourceReport, SourceStatus, SourceStatuses, Store, StoreError, WriteLock,
+    BuildError, DECISIONS_MAX, Decisions, DeltaCounts, FORMAT, FileSum, Health, InstallError, Manifest, NamespaceCount,
+    NewDelta, NewGeneration, OpenError, Opened, Pending, PendingText, PublishStep, REJECTIONS_KEPT_MAX, Rejection,
+    Snapshot, SourceFault, SourceReport, SourceStatus, SourceStatuses, Store, StoreError, WriteLock,
 };
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;

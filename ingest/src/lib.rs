@@ -24,6 +24,8 @@ pub mod schedule;
 pub mod sync;
 pub mod watch;
 
+pub mod remote;
+
 pub mod assets;
 
 #[cfg(feature = "testing")]

@@ -1,4 +1,4 @@
-//! One pass from catalogs to a published generation: [`sync`].
+//! One pass from catalogs to a published generation: [`sync`]; from another generation's tools: [`rebuild`].
 //!
 //! What holds whatever happens:
 //! - a killed pass leaves the generation that served before, and the vectors it had finished;
@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shortlist_index::{Decisions, Embedder, NewDelta, NewGeneration, SourceReport, Store};
+use shortlist_index::{
+    Decisions, Embedder, NewDelta, NewGeneration, Snapshot, SourceReport, SourceStatuses, Store, WriteLock,
+};
 
 use self::observer::Steps;
 use self::parent::Parent;
@@ -48,6 +50,9 @@ pub struct SyncOptions {
     /// How much of the base a delta may add or hide, in hundredths of its tools; beyond it the generation is built whole. A
     /// delta is searched as well, but written anew by each pass. 0: always whole.
     pub delta_percent_max: usize,
+    /// Believe nothing that is remembered of the sources: read each of them whole, and build a whole generation even when
+    /// nothing changed. Vectors of texts that were embedded before are still used.
+    pub fresh: bool,
 }
 
 impl Default for SyncOptions {
@@ -58,6 +63,7 @@ impl Default for SyncOptions {
             handling: BTreeMap::new(),
             accept_shrink: BTreeSet::new(),
             due: None,
+            fresh: false,
         }
     }
 }
@@ -79,16 +85,45 @@ pub fn sync(
     options: &SyncOptions,
 ) -> Result<SyncReport, SyncError> {
     check_names(sources)?;
-    let mut steps = Steps::new(observer);
-    let now = unix_s();
+    pass(|begun, steps| read(sources, begun, options, steps), store, embedder, observer, options)
+}
 
-    steps.begin(SyncStep::Lock);
-    let lock = store.lock()?;
+/// Builds a whole generation of another one's tools, with this model: to change the model, or to bring a catalog to a store
+/// of its own. What that generation says of its sources stays as it is, and so does what this store knows of them.
+///
+/// # Errors
+/// As for [`sync`].
+pub fn rebuild(
+    snapshot: &Snapshot,
+    store: &Store,
+    embedder: &dyn Embedder,
+    observer: &mut dyn SyncObserver,
+    options: &SyncOptions,
+) -> Result<SyncReport, SyncError> {
+    let options = SyncOptions { fresh: true, ..options.clone() };
+    pass(|_, _| Ok((Reading::of_snapshot(snapshot), None)), store, embedder, observer, &options)
+}
 
-    steps.begin(SyncStep::Parent);
-    let parent = Parent::open(store)?;
-    let mut warnings = parent.warnings();
+/// A pass that has the right to write.
+struct Begun<'s> {
+    store: &'s Store,
+    lock: WriteLock,
+    parent: Parent,
+    now: u64,
+    warnings: Vec<String>,
+}
 
+/// Readings by source, and how the sources are after them where they were asked.
+type Readings = (BTreeMap<String, Reading>, Option<SourceStatuses>);
+
+/// Reads every source that is due.
+fn read(
+    sources: &[Box<dyn Source>],
+    begun: &mut Begun<'_>,
+    options: &SyncOptions,
+    steps: &mut Steps<'_>,
+) -> Result<Readings, SyncError> {
+    let Begun { store, lock, parent, now, warnings } = begun;
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let default = Handling::default();
     // Without the decisions nothing is approved but what is served.
@@ -107,42 +142,67 @@ pub fn sync(
         let handling = options.handling.get(source.name()).unwrap_or(&default);
         let terms = Terms {
             handling,
-            read_anew: known.is_some_and(|report| quarantine::is_decided(report, handling, &decisions)),
+            read_anew: options.fresh
+                || known.is_some_and(|report| quarantine::is_decided(report, handling, &decisions)),
             accept_shrink: options.accept_shrink.contains(source.name()),
-            now,
+            now: *now,
         };
-        let mut reading = Reading::of(source.as_ref(), known, terms, &mut steps);
+        let mut reading = Reading::of(source.as_ref(), known, terms, steps);
         quarantine::apply(&mut reading, || parent.tools_of(source.name()), handling, &mut decisions);
         readings.insert(source.name().to_owned(), reading);
     }
-    let statuses = status::after(store, &readings, now, &mut warnings);
+    let statuses = status::after(store, &readings, *now, warnings);
     if readings.values().all(Reading::has_nothing) {
-        status::write(store, &lock, &statuses, &mut warnings);
+        status::write(store, lock, Some(&statuses), warnings);
         return Err(SyncError::nothing_read(&readings));
     }
 
     if decisions != before {
         // Before the generation that depends on it: a tool that went must not be new when it comes back.
-        store.set_decisions(&lock, &decisions)?;
+        store.set_decisions(lock, &decisions)?;
     }
+    Ok((readings, Some(statuses)))
+}
+
+/// One pass over what `read` gives.
+fn pass(
+    read: impl FnOnce(&mut Begun<'_>, &mut Steps<'_>) -> Result<Readings, SyncError>,
+    store: &Store,
+    embedder: &dyn Embedder,
+    observer: &mut dyn SyncObserver,
+    options: &SyncOptions,
+) -> Result<SyncReport, SyncError> {
+    let mut steps = Steps::new(observer);
+    let now = unix_s();
+
+    steps.begin(SyncStep::Lock);
+    let lock = store.lock()?;
+
+    steps.begin(SyncStep::Parent);
+    let parent = Parent::open(store)?;
+    let warnings = parent.warnings();
+
+    let mut begun = Begun { store, lock, parent, now, warnings };
+    let (mut readings, statuses) = read(&mut begun, &mut steps)?;
+    let Begun { lock, parent, mut warnings, .. } = begun;
 
     steps.begin(SyncStep::Compare);
     let delta = delta::compare(&parent, &readings);
-    let same = parent.is_what_would_be_built(&readings, &delta, embedder);
+    let same = !options.fresh && parent.is_what_would_be_built(&readings, &delta, embedder);
     let mut report = SyncReport::new(&readings, &delta);
     if let (true, Some(number)) = (same, parent.number()) {
         if store.current().ok().flatten() != Some(number) {
             // A publish was killed before its last step, or CURRENT was damaged; the generation itself is good.
             store.set_current(&lock, number)?;
         }
-        status::write(store, &lock, &statuses, &mut warnings);
+        status::write(store, &lock, statuses.as_ref(), &mut warnings);
         report.generation = number;
         report.warnings = warnings;
         report.seconds = steps.finish();
         return Ok(report);
     }
 
-    let over = parent.base_for(&delta, embedder, options.delta_percent_max);
+    let over = parent.base_for(&delta, embedder, options.delta_percent_max).filter(|_| !options.fresh);
     let (tools, removed) = match over {
         Some(_) => delta.into_parts(&mut readings),
         None => (parent.all_tools(&mut readings), Vec::new()),
@@ -190,7 +250,7 @@ pub fn sync(
     if let Err(error) = store.remove_older(&lock, options.keep_older) {
         warnings.push(error.to_string());
     }
-    status::write(store, &lock, &statuses, &mut warnings);
+    status::write(store, &lock, statuses.as_ref(), &mut warnings);
     report.n_embedded = n_embedded;
     report.bytes = folder_bytes(&store.home().join("generations").join(report.generation.to_string()));
     report.warnings = warnings;

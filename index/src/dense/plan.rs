@@ -147,17 +147,17 @@ mod tests {
         }
     }
 
-    /// The fixture's vectors as a base of which every tenth row is hidden, under a delta of as many new ones.
+    /// The fixture's vectors as a base of which every eleventh row is hidden, under a delta of as many new ones.
     fn layered(fixture: &Fixture) -> Layered<Vectors> {
         let reference = |prefix: &str, row: usize| {
             crate::tool_ref::ToolRef::new("s", "n", &format!("{prefix}{row:05}"), None).expect("a ref")
         };
-        let hidden: RoaringBitmap = (0..N as u32).step_by(10).collect();
-        let delta: Vec<_> = (0..N / 10).map(|row| reference("t", row * 10)).collect();
+        let hidden: RoaringBitmap = (0..N as u32).step_by(11).collect();
+        let delta: Vec<_> = (0..N / 11).map(|row| reference("t", row * 11)).collect();
         let base = (0..N).map(|row| Ok::<_, ()>(reference("t", row)));
         let places = crate::places::Places::merge(base, &hidden, &delta).expect("no error");
         let path = fixture._dir.path().join("delta.arrow");
-        Vectors::write(&path, DIMENSION, &clustered(11)[..N / 10]).expect("vectors are written");
+        Vectors::write(&path, DIMENSION, &clustered(11)[..N / 11]).expect("vectors are written");
         let parts = [fixture._dir.path().join("vectors.arrow"), path]
             .map(|path| std::sync::Arc::new(Vectors::open(&path, DIMENSION).expect("vectors open")));
         Layered::new(parts.into(), std::sync::Arc::new(places))

@@ -142,3 +142,12 @@ pub(crate) fn sum_file(path: &Path) -> std::io::Result<FileSum> {
 pub(super) fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
+
+/// Flushes a folder and everything below it.
+pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { sync_tree(&path)? } else { sync(&path)? }
+    }
+    sync(folder)
+}

@@ -1,9 +1,11 @@
 //! [`Manifest`]: what a generation says of itself, in `manifest.json`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::OpenError;
 use super::quarantine::Pending;
 use crate::embed::ModelFingerprint;
 
@@ -50,6 +52,28 @@ pub struct DeltaCounts {
     pub n_hidden: usize,
     /// Tools of the delta.
     pub n_delta: usize,
+}
+
+impl Manifest {
+    /// Reads the text of a manifest; `path` says in errors where it is from.
+    ///
+    /// # Errors
+    /// [`OpenError::Format`] when it is of another format, [`OpenError::Manifest`] when it is none.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, OpenError> {
+        /// Read before the rest, which may have changed with the format.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+            number: u64,
+        }
+        let malformed =
+            |error: serde_json::Error| OpenError::Manifest { path: path.to_owned(), reason: error.to_string() };
+        let Version { format, number } = serde_json::from_slice(text).map_err(malformed)?;
+        if format != FORMAT {
+            return Err(OpenError::Format { number, expected: FORMAT, got: format });
+        }
+        serde_json::from_slice(text).map_err(malformed)
+    }
 }
 
 /// One source as it stands in a generation. Complete: `n_searchable` = `n_ingested` - `n_rejected` - `n_pending`.

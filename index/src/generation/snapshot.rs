@@ -11,7 +11,7 @@ use super::build::{MANIFEST, MANIFEST_SUM, sum_file};
 use super::delta::read_hidden;
 use super::error::OpenError;
 use super::layer::{BASE, DELTA, Layer};
-use super::manifest::{FORMAT, FileSum, Manifest};
+use super::manifest::{FileSum, Manifest};
 use super::resolve::Attributes;
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
@@ -294,26 +294,15 @@ pub(super) fn base_files(manifest: &Manifest) -> impl Iterator<Item = (&String, 
 
 /// Reads the manifest and compares it with its checksum.
 pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, OpenError> {
-    /// Read before the rest, which may have changed with the format.
-    #[derive(serde::Deserialize)]
-    struct Version {
-        format: u32,
-        number: u64,
-    }
     let path = dir.join(MANIFEST);
     let text = std::fs::read(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
-    let malformed = |error: serde_json::Error| OpenError::Manifest { path: path.clone(), reason: error.to_string() };
-    let Version { format, number } = serde_json::from_slice(&text).map_err(malformed)?;
-    if format != FORMAT {
-        return Err(OpenError::Format { number, expected: FORMAT, got: format });
-    }
+    let manifest = Manifest::parse(&path, &text)?;
     let sum_path = dir.join(MANIFEST_SUM);
     let expected = std::fs::read_to_string(&sum_path).map_err(|source| OpenError::Io { path: sum_path, source })?;
-    let got = hex::encode(&Sha256::digest(&text));
-    if got != expected {
-        return Err(OpenError::Checksum { path, expected, got });
+    match hex::encode(&Sha256::digest(&text)) {
+        got if got == expected => Ok(manifest),
+        got => Err(OpenError::Checksum { path, expected, got }),
     }
-    serde_json::from_slice(&text).map_err(malformed)
 }
 
 fn verify_files(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {

@@ -211,7 +211,7 @@ impl Store {
     /// Above every number ever seen here, so that a number means one content for good.
     fn next_number(&self) -> Result<u64, StoreError> {
         let current = self.current().ok().flatten();
-        Ok(self.list()?.last().copied().max(current).unwrap_or(0) + 1)
+        Ok(self.list()?.last().copied().max(current).unwrap_or(0).max(self.above()?) + 1)
     }
 
     /// Makes a generation current, for example to roll back. It is replaced in one step: a reader sees the old number or
@@ -255,12 +255,12 @@ impl Store {
         read_manifest(&self.generation(number)).ok()?.parent
     }
 
-    fn generation(&self, number: u64) -> PathBuf {
+    pub(super) fn generation(&self, number: u64) -> PathBuf {
         self.home.join("generations").join(number.to_string())
     }
 
     /// The staging folder, without what a publish that died left in it.
-    fn empty_staging(&self) -> Result<PathBuf, StoreError> {
+    pub(super) fn empty_staging(&self) -> Result<PathBuf, StoreError> {
         let staging = self.home.join("staging");
         match fs::remove_dir_all(&staging) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("empty", &staging)(error)),

@@ -155,13 +155,13 @@ fn a_generation_of_another_format_or_dimension_says_so() {
         fs::write(&manifest, text).expect("it is written");
         published.store.open(2).err().expect("it is refused")
     };
-    let error = refuse("\"format\": 1", "\"format\": 9");
-    assert!(matches!(error, OpenError::Format { number: 2, expected: 1, got: 9 }), "{error}");
+    let error = refuse("\"format\": 2", "\"format\": 9");
+    assert!(matches!(error, OpenError::Format { number: 2, expected: 2, got: 9 }), "{error}");
     let error = refuse("\"dimension\": 64", "\"dimension\": 65");
     assert!(matches!(error, OpenError::Arrow { .. }), "{error}");
     let error = refuse("\"number\": 2", "\"number\": 7");
     assert!(matches!(error, OpenError::Number { expected: 2, got: 7 }), "{error}");
-    let error = refuse("\"vectors.arrow\"", "\"other.arrow\"");
+    let error = refuse("\"base/vectors.arrow\"", "\"base/other.arrow\"");
     assert!(matches!(error, OpenError::Unnamed { part: "vectors.arrow", .. }), "{error}");
     let error = refuse("\"n_tools\"", "\"n_gadgets\"");
     assert!(matches!(error, OpenError::Manifest { .. }), "{error}");

@@ -45,6 +45,7 @@ pub use self::keys::{AuthKeys, Places};
 pub use self::oauth::{ClientAuth, ClientCredentials, OAuthConfig};
 pub use self::retry::Pause;
 pub use self::token::Token;
+pub(crate) use self::url::is_loopback;
 pub use self::url::printable;
 
 pub(crate) use self::error::contract;

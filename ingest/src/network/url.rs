@@ -14,7 +14,7 @@ pub fn printable(url: &Url) -> String {
 }
 
 /// Whether the address names this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| match host.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => is_localhost(host),

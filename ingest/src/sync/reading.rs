@@ -1,8 +1,8 @@
 //! [`Reading`]: what one source gave in this pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use shortlist_index::{REJECTIONS_KEPT_MAX, Rejection, SourceReport, Tool, ToolRef};
+use shortlist_index::{REJECTIONS_KEPT_MAX, Rejection, Snapshot, SourceReport, Tool, ToolRef};
 
 use super::observer::Steps;
 use super::report::Outcome;
@@ -88,6 +88,15 @@ impl Reading {
             },
             None => Self::failed(source, class, reason),
         }
+    }
+
+    /// The sources of a generation as they stand in it, with their tools.
+    pub(super) fn of_snapshot(snapshot: &Snapshot) -> BTreeMap<String, Self> {
+        let reading = |(name, report): (&String, &SourceReport)| {
+            let tools = snapshot.tools().filter(|tool| tool.reference.source() == name).collect();
+            (name.clone(), Self { outcome: Outcome::Read, report: report.clone(), tools, fault: None })
+        };
+        snapshot.manifest().sources.iter().map(reading).collect()
     }
 
     /// A source whose turn it is not: what the parent says of it stays.

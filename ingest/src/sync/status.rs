@@ -27,9 +27,9 @@ pub(super) fn after(
     readings.iter().filter_map(status).collect()
 }
 
-/// Writes them. They are told, not served: a disk that refuses is a warning.
-pub(super) fn write(store: &Store, lock: &WriteLock, statuses: &SourceStatuses, warnings: &mut Vec<String>) {
-    if let Err(error) = store.set_statuses(lock, statuses) {
+/// Writes them, where sources were asked. They are told, not served: a disk that refuses is a warning.
+pub(super) fn write(store: &Store, lock: &WriteLock, statuses: Option<&SourceStatuses>, warnings: &mut Vec<String>) {
+    if let Some(Err(error)) = statuses.map(|statuses| store.set_statuses(lock, statuses)) {
         warnings.push(error.to_string());
     }
 }

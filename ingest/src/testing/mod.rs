@@ -6,6 +6,8 @@ mod hub_server;
 mod process;
 #[cfg(unix)]
 mod python;
+#[cfg(unix)]
+mod s3;
 
 use crate::network::{Network, NetworkConfig};
 
@@ -15,6 +17,8 @@ pub use hub_server::{Fault, HubServer, Request};
 pub use process::{Peer, PeerError};
 #[cfg(unix)]
 pub use python::python;
+#[cfg(unix)]
+pub use s3::S3Server;
 
 /// The network of tests: this machine.
 pub fn loopback() -> Network {

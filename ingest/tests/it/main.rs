@@ -22,6 +22,7 @@ mod openapi_directory;
 mod parquet;
 mod peers;
 mod quarantine;
+mod remote;
 mod resume;
 mod support;
 mod sync;

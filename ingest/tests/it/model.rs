@@ -38,7 +38,13 @@ impl Upstream {
     fn edit(&mut self, rng: &mut Rng, next_word: &mut u32) {
         let mut word = || {
             *next_word += 1;
-            format!("Moves the w{next_word}x thing to its place.")
+            // Letters alone, and none that a stemmer takes for an ending: one term, and no other's.
+            let letters: String = next_word
+                .to_string()
+                .bytes()
+                .map(|digit| char::from(b"bcdfghjkmp"[usize::from(digit - b'0')]))
+                .collect();
+            format!("Moves the q{letters}q thing to its place.")
         };
         for _ in 0..rng.usize(..4) {
             self.tools.insert(format!("tool{}", rng.u32(..500)), word());

@@ -14,7 +14,7 @@ use shortlist_ingest::network::{Auth, Pause, Secret, Token};
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
-use shortlist_ingest::testing::{HubServer, loopback, python};
+use shortlist_ingest::testing::{HubServer, S3Server, loopback, python};
 use tempfile::TempDir;
 
 /// Numbers in a test's vectors.
@@ -74,6 +74,14 @@ pub fn peer_python(name: &str) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/assets");
     let assets = std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from);
     python(&assets, &peer_file(&format!("{name}.txt"))).expect("pip can install the peer")
+}
+
+/// A real S3 server; fetched when it is not there yet.
+#[cfg(unix)]
+pub fn s3_server() -> S3Server {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/assets");
+    let assets = std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from);
+    S3Server::start(&assets, &peer_file("seaweedfs.txt")).expect("it starts")
 }
 
 /// A file of `tests/peers`.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use shortlist_index::Mode;
@@ -29,6 +30,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Read the catalogs of a configuration and publish what is new as a generation
     Sync(SyncArgs),
+    /// Build a whole generation, of every source read anew or of another generation, and send it elsewhere if wanted
+    Rebuild(RebuildArgs),
+    /// Send a generation that is here to object storage or a shared folder
+    Publish(PublishArgs),
     /// Answer searches over HTTP
     Serve(ServeArgs),
     /// Search for tools
@@ -85,7 +90,58 @@ pub struct SyncArgs {
     /// Older generations to keep for a rollback
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub keep: usize,
+    /// Send the generation that serves then to this place too; see `shortlist publish --help`
+    #[arg(long, value_name = "URL")]
+    pub publish_to: Option<String>,
     /// Print the report as JSON, with --watch one on each line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What remotes are, for the help of every command that knows them.
+const REMOTES: &str = "URL is s3://bucket/prefix, file:///folder or a folder. For S3 the usual variables are read: AWS_ENDPOINT_URL (for\n\
+    others than Amazon), AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Plain HTTP is used to\n\
+    this machine only, or with AWS_ALLOW_HTTP=true. The storage must know conditional writes (If-Match).\n\n\
+    What is there already is not sent again. Of two that publish at once one wins, and the other is told. A killed\n\
+    publish leaves what was current. `shortlist serve --from URL` follows what is published.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = REMOTES)]
+pub struct RebuildArgs {
+    /// Take the tools of this generation instead of reading sources: its folder, a folder of generations, or a URL. Their
+    /// vectors are made anew where the model is another
+    #[arg(long, value_name = "FOLDER|URL", conflicts_with_all = ["config", "jsonl"])]
+    pub from: Option<String>,
+    /// The configuration of the sources
+    #[arg(long, default_value = "shortlist.toml", value_name = "FILE", conflicts_with = "jsonl")]
+    pub config: PathBuf,
+    /// Read this JSONL file (plain or gzip) instead of a configuration; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub jsonl: Vec<String>,
+    /// Send the generation to this place too
+    #[arg(long, value_name = "URL")]
+    pub publish_to: Option<String>,
+    /// Older generations to keep for a rollback, here and there
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub keep: usize,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = REMOTES)]
+pub struct PublishArgs {
+    /// Where to
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Its number; without one, the one that serves. One that is kept there is made current again: a rollback
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
+    /// Older generations to keep there; the rest is removed
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub keep: usize,
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -108,6 +164,12 @@ pub struct ServeArgs {
     /// Where the peer's connections come from; may be repeated
     #[arg(long, default_values = ["127.0.0.1", "::1"], value_name = "NETWORK")]
     pub peer: Vec<Network>,
+    /// Follow this place: pull what is current there, then look again and again; see `shortlist publish --help`
+    #[arg(long, env = "SHORTLIST_FROM", value_name = "URL")]
+    pub from: Option<String>,
+    /// How often to look there, such as 30s or 5m; a quarter more or less, by chance
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = interval, requires = "from")]
+    pub follow_every: Duration,
     /// Load the reranker too (some 100 MB); without it a request that asks for reranking is answered without
     #[arg(long)]
     pub rerank: bool,
@@ -388,4 +450,19 @@ pub struct RelevanceArgs {
     /// Go on without records that are no tools, instead of refusing the catalog
     #[arg(long)]
     pub skip_bad_tools: bool,
+}
+
+/// A time as a number with its unit: `ms`, `s`, `m` or `h`.
+fn interval(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("write a number with its unit: 500ms, 30s, 5m or 1h".to_owned()),
+    };
+    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms)).unwrap_or_default();
+    if (100..=86_400_000).contains(&ms) { Ok(Duration::from_millis(ms)) } else { Err("from 100ms to 24h".to_owned()) }
 }

@@ -2,10 +2,12 @@
 
 mod args;
 mod command;
+mod follow;
 mod models;
 mod places;
 mod print;
 mod progress;
+mod remote;
 mod viewer;
 
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Demo(args) => command::demo::run(&places, &args),
         Command::Sync(args) => command::sync::run(&places, &args),
+        Command::Rebuild(args) => command::rebuild::run(&places, &args),
+        Command::Publish(args) => command::publish::run(&places, &args),
         Command::Serve(args) => command::serve::run(&places, &args),
         Command::Search(args) => command::search::run(&places, &args),
         Command::Details(args) => command::details::run(&places, &args),

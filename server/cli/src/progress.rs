@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shortlist_index::PublishStep;
 use shortlist_ingest::assets::{AssetEvent, Progress};
+use shortlist_ingest::remote::Transfer;
 use shortlist_ingest::sync::{EmbedProgress, SyncObserver, SyncStep};
 
 /// How often a line is printed where there is no terminal to draw on.
@@ -107,6 +109,35 @@ impl SyncObserver for SyncBar {
         if !std::io::stderr().is_terminal() && self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
             eprintln!("embedded {n_done} of {n_total}, {per_second:.0} a second");
+        }
+    }
+}
+
+/// Shows a transfer of bytes.
+pub struct TransferBar {
+    bar: ProgressBar,
+    said: AtomicBool,
+    what: &'static str,
+}
+
+impl TransferBar {
+    /// Draws nothing until the transfer begins.
+    pub fn new(what: &'static str) -> Self {
+        let bar = bar("  {msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
+        bar.set_message(what);
+        Self { bar, said: AtomicBool::new(false), what }
+    }
+}
+
+impl Transfer for TransferBar {
+    fn bytes(&self, done: u64, total: u64) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            say(&self.bar, &format!("{} a generation of {:.1} MB", self.what, total as f64 / 1e6));
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        if done == total {
+            self.bar.finish_and_clear();
         }
     }
 }

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use shortlist_index::Models;
+use shortlist_index::{Models, Store};
 use shortlist_server::{AppState, Config, HeaderIdentity, Secret};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
+use crate::follow;
 use crate::models;
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
@@ -21,6 +22,9 @@ pub fn run(places: &PlaceArgs, args: &ServeArgs) -> Result<()> {
     let secret = std::fs::read_to_string(&args.secret_file)
         .with_context(|| format!("cannot read the secret from {}", args.secret_file.display()))?;
     let identity = HeaderIdentity { peers: args.peer.clone(), secret: Secret::new(&secret)? };
+    if let Some(from) = &args.from {
+        follow::follow(from, Store::new(&home), args.follow_every)?;
+    }
     let policy = args.policy.clone().unwrap_or_else(|| home.join("policy.toml"));
     serve(args.listen, home, policy, identity, models::load(places, args.rerank, Sessions::PerCore)?.0)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use shortlist_index::{Embedder, Store};
 use shortlist_ingest::config::Config;
 use shortlist_ingest::handling::Handling;
+use shortlist_ingest::remote::Published;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Outcome, SyncOptions, SyncReport, sync};
@@ -17,12 +18,14 @@ use crate::args::SyncArgs;
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::{AssetBar, SyncBar};
+use crate::remote::Target;
 use crate::{models, print};
 
 /// Reads every source and publishes what is new.
 pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
-    let (sources, handling) =
-        if args.jsonl.is_empty() { configured(places, &args.config)? } else { (named(&args.jsonl)?, BTreeMap::new()) };
+    let store = Store::new(&places.home());
+    let target = Target::open(args.publish_to.as_deref(), &store)?;
+    let (sources, handling) = sources(places, &args.config, &args.jsonl)?;
     let accept_shrink: BTreeSet<String> = args.accept_shrink.iter().cloned().collect();
     if let Some(unknown) = accept_shrink.iter().find(|&name| !sources.iter().any(|source| source.name() == name)) {
         bail!("--accept-shrink names {unknown:?}, and no source is called so");
@@ -30,10 +33,11 @@ pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
     let options = SyncOptions { keep_older: args.keep, handling, accept_shrink, ..SyncOptions::default() };
     let (_, embedder) = models::load(places, false, Sessions::PerCore)?;
     if args.watch {
-        return follow(places, args, &sources, embedder.as_ref(), &options);
+        return follow((&store, &target), args, &sources, embedder.as_ref(), &options);
     }
     let report = sync_into(&places.home(), embedder.as_ref(), &sources, &options)?;
-    let printed = if args.json { print::json(&report) } else { summary(&report) };
+    let published = target.publish(&store, &report, args.keep);
+    let printed = print_pass(&report, published, &target, args.json);
     // Said even when nobody reads the report.
     if report.has_failures() {
         bail!("not every source was read and taken; the last good tools of such a source are kept")
@@ -53,7 +57,7 @@ pub fn sync_into(
 
 /// Passes on a schedule, until SIGINT or SIGTERM.
 fn follow(
-    places: &PlaceArgs,
+    (store, target): (&Store, &Target),
     args: &SyncArgs,
     sources: &[Box<dyn Source>],
     embedder: &dyn Embedder,
@@ -69,35 +73,62 @@ fn follow(
         let _ = stopper.send(Wake::Stop);
     });
     let mut lost = None;
-    watch(
-        sources,
-        &Store::new(&places.home()),
-        embedder,
-        options,
-        &mut SyncBar::new(),
-        (waker.clone(), wakes),
-        &mut |pass| {
-            let told = match pass {
-                Ok(report) if args.json => {
-                    serde_json::to_string(report).map_err(Into::into).and_then(|line| Ok(print::line(line)?))
-                }
-                Ok(report) => summary(report),
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    Ok(())
-                }
-            };
-            // Nobody reads the reports any more, so nobody wants more of them.
-            if let Err(error) = told {
-                lost = Some(error);
-                let _ = waker.send(Wake::Stop);
+    watch(sources, store, embedder, options, &mut SyncBar::new(), (waker.clone(), wakes), &mut |pass| {
+        let told = match pass {
+            Ok(report) if args.json => {
+                serde_json::to_string(report).map_err(Into::into).and_then(|line| Ok(print::line(line)?))
             }
-        },
-    );
+            Ok(report) => summary(report),
+            Err(error) => {
+                eprintln!("error: {error}");
+                Ok(())
+            }
+        };
+        if let Ok(report) = pass {
+            match target.publish(store, report, args.keep) {
+                Ok(Some(published)) if published.changed => eprintln!("{}", target.summary(&published)),
+                Ok(_) => {}
+                // The next pass tries again.
+                Err(error) => eprintln!("error: {error:#}"),
+            }
+        }
+        // Nobody reads the reports any more, so nobody wants more of them.
+        if let Err(error) = told {
+            lost = Some(error);
+            let _ = waker.send(Wake::Stop);
+        }
+    });
     lost.map_or(Ok(()), Err)
 }
 
 type Handled = (Vec<Box<dyn Source>>, BTreeMap<String, Handling>);
+
+/// The sources of a configuration, or the JSONL files that are named instead.
+pub fn sources(places: &PlaceArgs, config: &Path, jsonl: &[String]) -> Result<Handled> {
+    if jsonl.is_empty() { configured(places, config) } else { Ok((named(jsonl)?, BTreeMap::new())) }
+}
+
+/// What a pass did, and what became of it elsewhere, where it was published.
+pub fn print_pass(
+    report: &SyncReport,
+    published: Result<Option<Published>>,
+    target: &Target,
+    as_json: bool,
+) -> Result<()> {
+    if as_json {
+        let mut value = serde_json::to_value(report)?;
+        if let Ok(Some(published)) = &published {
+            value["published_to"] = serde_json::to_value(published)?;
+        }
+        print::json(&value)?;
+    } else {
+        summary(report)?;
+    }
+    match published? {
+        Some(published) if !as_json => Ok(print::line(target.summary(&published))?),
+        _ => Ok(()),
+    }
+}
 
 fn configured(places: &PlaceArgs, file: &Path) -> Result<Handled> {
     let config =

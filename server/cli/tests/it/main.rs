@@ -8,5 +8,7 @@ mod kill;
 mod ledger;
 mod models;
 mod program;
+#[cfg(unix)]
+mod remote;
 mod serve;
 mod watch;

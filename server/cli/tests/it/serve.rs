@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
@@ -13,31 +14,53 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// How long anything here may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Server {
-    child: Child,
+pub struct Server {
+    pub child: Child,
     base: String,
     client: Client,
+    /// What it logged.
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
     fn start(program: &Program) -> Self {
+        Self::start_with(program, &[], &[])
+    }
+
+    /// With more arguments, and more variables in its environment.
+    pub fn start_with(program: &Program, more: &[&str], variables: &[(String, String)]) -> Self {
         let secret = program.write("secret", SECRET);
         let arguments =
             ["serve", "--listen", "127.0.0.1:0", "--json", "--secret-file", secret.to_str().expect("UTF-8")];
-        let mut child = program.command(&arguments).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut command = program.command(&[&arguments, more].concat());
+        let mut child = command.envs(variables.iter().cloned()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let keep = |line: &String| log.lock().expect("no panic").push_str(&(line.clone() + "\n"));
         let address = lines
             .by_ref()
             .map_while(Result::ok)
+            .inspect(keep)
             .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
             .find_map(|event| event["fields"]["address"].as_str().map(str::to_owned))
             .expect("it says where it listens");
         // Whoever stops reading would stop the server at its next line.
-        std::thread::spawn(move || lines.for_each(drop));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("no panic").push_str(&(line + "\n")));
+        });
         // The clients of this process share a TLS library that wants a provider, though loopback has no TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { child, base: format!("http://{address}"), client }
+        Self { child, base: format!("http://{address}"), client, log }
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.client.get(format!("{}/readyz", self.base)).send().is_ok_and(|answer| answer.status().is_success())
     }
 
     fn post(&self, door: &str, user: &str, body: &Value) -> Response {
@@ -46,7 +69,7 @@ impl Server {
         request.send().expect("an answer")
     }
 
-    fn search(&self, user: &str, query: &str) -> Vec<String> {
+    pub fn search(&self, user: &str, query: &str) -> Vec<String> {
         let answer: Value = self.post("search_tools", user, &json!({ "query": query })).json().expect("JSON");
         let hits = answer["hits"].as_array().expect("an answer with hits");
         hits.iter().filter_map(|hit| hit["ref"].as_str().map(str::to_owned)).collect()
@@ -60,7 +83,7 @@ impl Drop for Server {
     }
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < PATIENCE, "{what} did not happen");
@@ -68,7 +91,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn policy(program: &Program, rules: &[(&str, &str)]) {
+pub fn policy(program: &Program, rules: &[(&str, &str)]) {
     let rule = |(user, namespace): &(&str, &str)| {
         format!("[[rule]]\neffect = \"allow\"\nto = [\"user:{user}\"]\nnamespaces = [\"{namespace}\"]\n")
     };
