@@ -153,11 +153,11 @@ mod tests {
             crate::tool_ref::ToolRef::new("s", "n", &format!("{prefix}{row:05}"), None).expect("a ref")
         };
         let hidden: RoaringBitmap = (0..N as u32).step_by(11).collect();
-        let delta: Vec<_> = (0..N / 11).map(|row| reference("t", row * 11)).collect();
+        let delta: Vec<_> = (0..N.div_ceil(11)).map(|row| reference("t", row * 11)).collect();
         let base = (0..N).map(|row| Ok::<_, ()>(reference("t", row)));
         let places = crate::places::Places::merge(base, &hidden, &delta).expect("no error");
         let path = fixture._dir.path().join("delta.arrow");
-        Vectors::write(&path, DIMENSION, &clustered(11)[..N / 11]).expect("vectors are written");
+        Vectors::write(&path, DIMENSION, &clustered(11)[..N.div_ceil(11)]).expect("vectors are written");
         let parts = [fixture._dir.path().join("vectors.arrow"), path]
             .map(|path| std::sync::Arc::new(Vectors::open(&path, DIMENSION).expect("vectors open")));
         Layered::new(parts.into(), std::sync::Arc::new(places))

@@ -40,7 +40,7 @@ fn generations_are_listed_verified_and_rolled_back() {
     assert_eq!((&list[0]["number"], &list[0]["current"], &list[0]["n_tools"]), (&2.into(), &true.into(), &2.into()));
     program.succeed(&["generations", "roll-back"]);
     assert!(program.fail(&["details", "test://files.copy"]).contains("there is no tool"));
-    let vectors = program.home().join("generations/2/vectors.arrow");
+    let vectors = program.home().join("generations/2/base/vectors.arrow");
     std::fs::write(&vectors, "short").expect("it is written");
     let verdict = program.fail(&["generations", "verify"]);
     assert!(verdict.contains("1 of 2 generations do not verify"), "{verdict}");
