@@ -3,14 +3,14 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use shortlist_index::{Annotations, Rejection, ScopeRequirement, Tool};
+use shortlist_index::{Annotations, ScopeRequirement};
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::network::{Secret, Token};
 use shortlist_ingest::source::arcade::{Arcade, ArcadeConfig};
-use shortlist_ingest::source::{Fetched, Source, SourceState};
+use shortlist_ingest::source::{Fetched, Source};
 use shortlist_ingest::testing::{Peer, loopback};
 
-use crate::support::{Place, Waits, peer_file, peer_python};
+use crate::support::{Place, Waits, peer_file, peer_python, read_all};
 
 const SECRET: &str = "a-secret-of-the-worker-and-its-engine";
 
@@ -33,18 +33,6 @@ fn source(worker: &Peer, secret: &str) -> Arcade {
     Arcade::with_pause(&config, &loopback(), secret, Waits::default().pause()).expect("a valid configuration")
 }
 
-fn fetch(source: &Arcade) -> Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError> {
-    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
-    let fetched = source.fetch(None, &mut |record| match record {
-        Ok(normalized) => tools.push(normalized.tool),
-        Err(rejection) => rejections.push(rejection),
-    })?;
-    match fetched {
-        Fetched::Complete(state) => Ok((state, tools, rejections)),
-        Fetched::Unchanged => panic!("there was no earlier pass"),
-    }
-}
-
 fn schema(schema: Option<&shortlist_index::Schema>) -> Value {
     schema.map(shortlist_index::Schema::to_value).unwrap_or_default()
 }
@@ -53,7 +41,7 @@ fn schema(schema: Option<&shortlist_index::Schema>) -> Value {
 fn a_real_workers_tools_are_taken_with_all_they_say() {
     let worker = worker("1.4.0");
     let source = source(&worker, SECRET);
-    let (state, tools, rejections) = fetch(&source).expect("a pass");
+    let (state, tools, rejections) = read_all(&source).expect("a pass");
     assert_eq!(rejections, []);
     let refs: Vec<String> = tools.iter().map(|tool| tool.reference.to_string()).collect();
     let names = ["AddNumbers", "SendMail", "ListChannels", "FindContact", "PrintPage", "FaxPage"];
@@ -147,7 +135,7 @@ fn a_worker_is_synced_and_its_new_version_follows() {
 #[test]
 fn a_wrong_secret_is_told_as_one_and_is_not_printed() {
     let worker = worker("1.4.0");
-    let error = fetch(&source(&worker, "another-secret-than-the-workers-own")).expect_err("refused");
+    let error = read_all(&source(&worker, "another-secret-than-the-workers-own")).expect_err("refused");
     let text = error.to_string();
     assert!(matches!(error, SourceError::Status { status: 401, .. }), "{text}");
     assert!(text.contains("did not accept the worker secret") && text.contains("ARCADE_WORKER_SECRET"), "{text}");
@@ -155,7 +143,7 @@ fn a_wrong_secret_is_told_as_one_and_is_not_printed() {
     let elsewhere = ArcadeConfig::new("desk", &format!("{}/elsewhere", worker.base_url()));
     let secret = Secret::Fixed(Token::new(SECRET).expect("a secret"));
     let source = Arcade::new(&elsewhere, &loopback(), secret).expect("a valid configuration");
-    let error = fetch(&source).expect_err("there is nothing").to_string();
+    let error = read_all(&source).expect_err("there is nothing").to_string();
     assert!(error.contains("404") && error.contains("/worker/tools"), "{error}");
 }
 

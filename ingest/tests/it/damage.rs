@@ -101,7 +101,6 @@ fn damage_at_random_bytes_is_refused_with_its_reason_and_never_served() {
     let path = place.home().join("tools.jsonl");
     let pass = || {
         let sources: Vec<Box<dyn Source>> = vec![Box::new(Jsonl::new("tools", &path))];
-        #[allow(clippy::needless_update)]
         let options = SyncOptions { keep_older: 10, ..SyncOptions::default() };
         once_free(|| sync(&sources, &place.store, &HashingEmbedder::new(DIMENSION), &mut Quiet, &options))
     };

@@ -46,7 +46,6 @@ fn pass(home: &Path, catalog: &str) -> Result<SyncReport, SyncError> {
     };
     let sources = [source];
     // One older generation is kept, so that every pass here has one to remove.
-    #[allow(clippy::needless_update)]
     let options = SyncOptions { keep_older: 1, ..SyncOptions::default() };
     once_free(|| sync(&sources, &Store::new(home), &HashingEmbedder::new(DIMENSION), &mut Quiet, &options))
 }

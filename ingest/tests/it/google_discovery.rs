@@ -5,26 +5,19 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shortlist_index::{Rejection, Tool};
+use shortlist_index::Tool;
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::source::google_discovery::GoogleDiscovery;
 use shortlist_ingest::source::google_discovery::selection::WELL_KNOWN_APIS;
-use shortlist_ingest::source::{Fetched, Source, SourceState};
+use shortlist_ingest::source::{Fetched, Source};
 use tempfile::TempDir;
 
 use crate::assets::pulled;
+use crate::support::{Pass, read_all};
 
-fn fetch(folder: &Path, apis: &[&str]) -> Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError> {
-    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
+fn fetch(folder: &Path, apis: &[&str]) -> Result<Pass, SourceError> {
     let apis: Vec<String> = apis.iter().map(|&api| api.to_owned()).collect();
-    let fetched = GoogleDiscovery::new("google", folder, &apis).fetch(None, &mut |record| match record {
-        Ok(normalized) => tools.push(normalized.tool),
-        Err(rejection) => rejections.push(rejection),
-    })?;
-    match fetched {
-        Fetched::Complete(state) => Ok((state, tools, rejections)),
-        Fetched::Unchanged => panic!("there was no earlier pass"),
-    }
+    read_all(&GoogleDiscovery::new("google", folder, &apis))
 }
 
 fn input(tool: &Tool) -> Value {

@@ -6,21 +6,15 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use shortlist_index::{Rejection, ScopeRequirement, Tool};
+use shortlist_index::ScopeRequirement;
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::source::jsonl::Jsonl;
-use shortlist_ingest::source::{Fetched, Source, SourceState};
+use shortlist_ingest::source::{Fetched, Source};
 
-fn fetch(path: &Path) -> Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError> {
-    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
-    let fetched = Jsonl::new("files", path).fetch(None, &mut |record| match record {
-        Ok(normalized) => tools.push(normalized.tool),
-        Err(rejection) => rejections.push(rejection),
-    })?;
-    match fetched {
-        Fetched::Complete(state) => Ok((state, tools, rejections)),
-        Fetched::Unchanged => panic!("there was no earlier pass"),
-    }
+use crate::support::{Pass, read_all};
+
+fn fetch(path: &Path) -> Result<Pass, SourceError> {
+    read_all(&Jsonl::new("files", path))
 }
 
 fn file_of(dir: &tempfile::TempDir, bytes: &[u8]) -> PathBuf {

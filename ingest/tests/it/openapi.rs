@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
-use shortlist_index::{Rejection, Tool};
+use shortlist_index::Tool;
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::network::Network;
 use shortlist_ingest::source::openapi::{OpenApi, OpenApiConfig};
@@ -14,7 +14,7 @@ use shortlist_ingest::source::{Fetched, Source, SourceState};
 use shortlist_ingest::testing::loopback;
 use tempfile::TempDir;
 
-use crate::support::bearer;
+use crate::support::{Pass, bearer, read_all};
 use crate::wire::{Wire, reply};
 
 mod mutations;
@@ -24,22 +24,8 @@ pub(crate) fn shop(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openapi/shop").join(file)
 }
 
-type Pass = Result<(SourceState, Vec<Tool>, Vec<Rejection>), SourceError>;
-
-fn fetch(path: &Path) -> Pass {
-    fetch_from(&OpenApi::new("apis", path, None))
-}
-
-fn fetch_from(source: &dyn Source) -> Pass {
-    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
-    let fetched = source.fetch(None, &mut |record| match record {
-        Ok(normalized) => tools.push(normalized.tool),
-        Err(rejection) => rejections.push(rejection),
-    })?;
-    match fetched {
-        Fetched::Complete(state) => Ok((state, tools, rejections)),
-        Fetched::Unchanged => panic!("nothing is known yet"),
-    }
+fn fetch(path: &Path) -> Result<Pass, SourceError> {
+    read_all(&OpenApi::new("apis", path, None))
 }
 
 fn by_ref(tools: &[Tool]) -> BTreeMap<String, &Tool> {
@@ -186,7 +172,7 @@ fn a_folder_is_read_with_its_parts_and_its_paths_as_namespaces() {
 fn the_operator_may_say_what_the_namespace_is() {
     let namespaces = |path: &str| -> BTreeSet<String> {
         let source = OpenApi::new("apis", shop(path), Some("house".to_owned()));
-        let (_, tools, _) = fetch_from(&source).expect("readable");
+        let (_, tools, _) = read_all(&source).expect("readable");
         tools.iter().map(|tool| tool.reference.namespace().to_owned()).collect()
     };
     assert_eq!(namespaces("lamps.yaml"), BTreeSet::from(["house".to_owned()]));
@@ -369,7 +355,7 @@ fn a_document_behind_an_address_is_sent_once_until_it_changes() {
     let source = OpenApi::at_url(&config(peer.url("/lamps?key=hidden")), &loopback(), bearer("s3cret")).expect("open");
     let again = |state: &SourceState| source.fetch(Some(state), &mut |_| panic!("nothing is to be given"));
 
-    let (state, tools, rejections) = fetch_from(&source).expect("readable");
+    let (state, tools, rejections) = read_all(&source).expect("readable");
     assert_eq!((tools.len(), rejections.len()), (3, 0));
     assert_eq!(tools[0].reference.namespace(), "apis");
     assert_eq!(again(&state).expect("reachable"), Fetched::Unchanged);
@@ -389,7 +375,7 @@ fn a_document_behind_an_address_is_sent_once_until_it_changes() {
     assert!(matches!(read, Ok(Fetched::Complete(_))) && names.contains("Lamps_Show"), "{names:?}");
 
     set(("\"4\"", "openapi: [".to_owned()));
-    let error = fetch_from(&source).expect_err("half a document").to_string();
+    let error = read_all(&source).expect_err("half a document").to_string();
     assert!(error.contains("YAML") && error.contains("/lamps ") && !error.contains("hidden"), "{error}");
 }
 
@@ -401,6 +387,6 @@ fn an_address_is_held_to_the_operators_rules() {
     assert!(refused.as_ref().is_some_and(|error| error.contains("127.0.0.1")), "{refused:?}");
     assert!(open("not an address".to_owned(), &loopback()).is_err());
     let source = open(peer.url("/"), &loopback()).expect("allowed");
-    let error = fetch_from(&source).expect_err("without a token").to_string();
+    let error = read_all(&source).expect_err("without a token").to_string();
     assert!(error.contains("401"), "{error}");
 }

@@ -13,31 +13,18 @@ use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use shortlist_index::{Rejection, Tool};
+use shortlist_index::Tool;
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::source::parquet::Parquet;
-use shortlist_ingest::source::{Fetched, Source, SourceState};
+use shortlist_ingest::source::{Fetched, Source};
 
-use crate::support::{peer_file, peer_python};
+use crate::support::{Pass, peer_file, peer_python, read_all};
 
 type Column = (&'static str, ArrayRef);
-type Pass = (SourceState, Vec<Tool>, Vec<Rejection>);
-
-fn fetch(source: &dyn Source) -> Result<Pass, SourceError> {
-    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
-    let fetched = source.fetch(None, &mut |record| match record {
-        Ok(normalized) => tools.push(normalized.tool),
-        Err(rejection) => rejections.push(rejection),
-    })?;
-    match fetched {
-        Fetched::Complete(state) => Ok((state, tools, rejections)),
-        Fetched::Unchanged => panic!("there was no earlier pass"),
-    }
-}
 
 fn read(path: &Path) -> Result<Pass, SourceError> {
-    fetch(&Parquet::new("files", path))
+    read_all(&Parquet::new("files", path))
 }
 
 /// What the two kinds of file may not agree on: which kind they are.
@@ -232,7 +219,7 @@ fn what_duckdb_writes_gives_the_tools_of_the_lines_that_it_read() {
 {"id":"Ω","namespace":"письма","name":"отправить","description":"Отправляет письмо."}
 "#;
     fs::write(&lines, text).expect("written");
-    let (_, expected, _) = fetch(&Jsonl::new("files", &lines)).expect("readable");
+    let (_, expected, _) = read_all(&Jsonl::new("files", &lines)).expect("readable");
     assert_eq!(expected.len(), 3);
     for compression in ["snappy", "zstd", "uncompressed"] {
         convert(&lines, &path, compression);
@@ -259,7 +246,7 @@ fn the_shared_sets_are_the_same_in_parquet() {
         convert(&lines, &path, "zstd");
         let (_, tools, rejections) = read(&path).expect("readable");
         assert_eq!((tools.len(), rejections), (n_tools, Vec::new()), "{set}");
-        let (_, expected, _) = fetch(&Jsonl::new("files", &lines)).expect("readable");
+        let (_, expected, _) = read_all(&Jsonl::new("files", &lines)).expect("readable");
         assert_eq!(alike(tools), alike(expected), "{set}");
     }
 }

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shortlist_index::{
-    EmbedError, Embedder, Embedding, HashingEmbedder, ModelFingerprint, Snapshot, Store, StoreError, TextRole,
+    EmbedError, Embedder, Embedding, HashingEmbedder, ModelFingerprint, Rejection, Snapshot, Store, StoreError,
+    TextRole, Tool,
 };
+use shortlist_ingest::error::SourceError;
 use shortlist_ingest::network::{Auth, Pause, Secret, Token};
-use shortlist_ingest::source::Source;
 use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig};
+use shortlist_ingest::source::{Fetched, Source, SourceState};
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
 use shortlist_ingest::testing::{HubServer, S3Server, loopback, python};
 use tempfile::TempDir;
@@ -87,6 +89,22 @@ pub fn s3_server() -> S3Server {
 /// A file of `tests/peers`.
 pub fn peer_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
+}
+
+/// What a source gives when it is read for the first time: its state, the tools and the rejections, in their order.
+pub type Pass = (SourceState, Vec<Tool>, Vec<Rejection>);
+
+/// Reads a source that was never read.
+pub fn read_all(source: &dyn Source) -> Result<Pass, SourceError> {
+    let (mut tools, mut rejections) = (Vec::new(), Vec::new());
+    let fetched = source.fetch(None, &mut |record| match record {
+        Ok(normalized) => tools.push(normalized.tool),
+        Err(rejection) => rejections.push(rejection),
+    })?;
+    match fetched {
+        Fetched::Complete(state) => Ok((state, tools, rejections)),
+        Fetched::Unchanged => panic!("there was no earlier pass"),
+    }
 }
 
 /// A folder of generations, and what is done with it.

@@ -6,8 +6,10 @@ use std::fs;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use shortlist_index::Tool;
+use shortlist_ingest::error::SourceError;
 
-use super::{Pass, fetch, folder_of, shop};
+use super::{fetch, folder_of, shop};
+use crate::support::Pass;
 
 const ROUNDS: usize = 3_000;
 const SEED: u64 = 20_261_124;
@@ -56,7 +58,7 @@ fn a_damaged_part_costs_only_the_operations_that_rest_on_it() {
     assert!(n_changed > ROUNDS / 10, "the damage is seen at all: {n_changed}");
 }
 
-fn by_foreign_id(pass: Pass) -> (BTreeMap<String, Tool>, BTreeSet<String>) {
+fn by_foreign_id(pass: Result<Pass, SourceError>) -> (BTreeMap<String, Tool>, BTreeSet<String>) {
     let (_, tools, rejections) = pass.expect("readable");
     let tools = tools.into_iter().map(|tool| (tool.provenance.foreign_id.clone(), tool)).collect();
     (tools, rejections.into_iter().map(|rejection| rejection.record).collect())
