@@ -3,6 +3,8 @@
 mod catalog;
 mod hub_server;
 #[cfg(unix)]
+mod node;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod python;
@@ -13,6 +15,8 @@ use crate::network::{Network, NetworkConfig};
 
 pub use catalog::{CatalogError, actions_of_jsonl};
 pub use hub_server::{Fault, HubServer, Request};
+#[cfg(unix)]
+pub use node::Node;
 #[cfg(unix)]
 pub use process::{Peer, PeerError};
 #[cfg(unix)]

@@ -15,11 +15,11 @@ use crate::assets::tail;
 /// How long an installation may take: the largest fetches 60 MB.
 const INSTALL_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// Written when everything is in place; without it the folder is what a killed run left.
-const INSTALLED: &str = "installed.txt";
+pub(super) const INSTALLED: &str = "installed.txt";
 /// Where locks live inside the folder of assets.
-const WORK: &str = ".work";
+pub(super) const WORK: &str = ".work";
 /// Digits of the digest in a folder's name.
-const DIGEST_CHARS: usize = 16;
+pub(super) const DIGEST_CHARS: usize = 16;
 
 /// The interpreter of an environment that holds exactly what a requirements file pins, each package by version and SHA-256.
 ///
@@ -41,7 +41,7 @@ pub fn python(assets: &Path, requirements: &Path) -> Result<PathBuf, PeerError> 
         return Ok(interpreter);
     }
     // Released by the system when this process ends, however it ends.
-    let _lock = lock(&root.join(WORK), &name)?;
+    let _lock = lock(&root.join(WORK), &format!("python-{name}"))?;
     if !is_whole() {
         let n_packages = String::from_utf8_lossy(&pins).lines().filter(|line| line.contains("==")).count();
         say(&format!(
@@ -64,10 +64,7 @@ fn base_python() -> Result<Vec<u8>, PeerError> {
 /// Environments cannot be moved, for their scripts name their folder. So it is made in its place, and [`INSTALLED`] says when
 /// it is whole.
 fn install(work: &Path, folder: &Path, requirements: &Path) -> Result<(), PeerError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(PeerError::io("remove", folder, error)),
-        _ => {}
-    }
+    remove(folder)?;
     let requirements = std::path::absolute(requirements).map_err(|error| PeerError::io("find", requirements, error))?;
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv"]).arg(folder);
@@ -79,11 +76,13 @@ fn install(work: &Path, folder: &Path, requirements: &Path) -> Result<(), PeerEr
 }
 
 /// Runs a command to its end; its output goes into the error.
-fn run(mut command: Command, work: &Path) -> Result<(), PeerError> {
+pub(super) fn run(mut command: Command, work: &Path) -> Result<(), PeerError> {
     let shown = format!("{command:?}");
     let log = tempfile::NamedTempFile::new_in(work).map_err(|error| PeerError::io("write into", work, error))?;
     // Python looks for modules in the working directory, so that is a folder of ours.
-    command.current_dir(work);
+    if command.get_current_dir().is_none() {
+        command.current_dir(work);
+    }
     let mut running = Running::start(command, Stdio::null(), log.as_file())?;
     match running.wait(INSTALL_TIME_MAX)? {
         Some(status) if status.success() => Ok(()),
@@ -92,16 +91,24 @@ fn run(mut command: Command, work: &Path) -> Result<(), PeerError> {
     }
 }
 
-fn lock(work: &Path, name: &str) -> Result<File, PeerError> {
+pub(super) fn lock(work: &Path, name: &str) -> Result<File, PeerError> {
     fs::create_dir_all(work).map_err(|error| PeerError::io("create", work, error))?;
-    let path = work.join(format!("python-{name}.lock"));
+    let path = work.join(format!("{name}.lock"));
     let file = File::create(&path).map_err(|error| PeerError::io("create", &path, error))?;
     file.lock().map_err(|error| PeerError::io("lock", &path, error))?;
     Ok(file)
 }
 
+/// Removes a folder, if it is there.
+pub(super) fn remove(folder: &Path) -> Result<(), PeerError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(PeerError::io("remove", folder, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Straight to standard error: what a test prints in the usual way is shown only when it fails.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     // Nobody can be told that nothing can be told.
     let _ = writeln!(io::stderr(), "{text}");
 }
