@@ -27,6 +27,11 @@
 //! name = "apis"
 //! type = "openapi"
 //! path = "apis"                    # a document, or a folder of them; or url = "https://…" with credentials as above
+//!
+//! [[source]]
+//! name = "git"
+//! type = "mcp_proxy"
+//! command = ["mcp-server-git"]     # or url = "https://…"
 //! ```
 //!
 //! Paths are relative to the file's own folder. A key that nobody reads is an error: it is a misspelt one.
@@ -50,6 +55,7 @@ use crate::source::arcade::{self, Arcade, ArcadeConfig};
 use crate::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use crate::source::google_discovery::GoogleDiscovery;
 use crate::source::jsonl::Jsonl;
+use crate::source::mcp::{self, Mcp, McpConfig};
 use crate::source::openapi::{OpenApi, OpenApiConfig};
 use crate::source::parquet::{self, Parquet};
 use crate::source::unopened::Unopened;
@@ -86,6 +92,8 @@ pub enum SourceConfig {
     OpenApi(Box<OpenApiConfig>),
     /// `type = "arcade"`
     Arcade(ArcadeConfig),
+    /// `type = "mcp_proxy"`
+    Mcp(Box<McpConfig>),
 }
 
 /// A folder of Discovery documents.
@@ -260,6 +268,9 @@ impl Config {
                 SourceConfig::Arcade(config) => {
                     Box::new(Arcade::new(config, &network()?, self.secret(config, variable)?)?)
                 }
+                SourceConfig::Mcp(config) => {
+                    Box::new(Mcp::new(config, &network()?, &Places { folder: self.folder(), variable })?)
+                }
             })
         };
         let or_why_not = |source: &SourceConfig| -> Box<dyn Source> {
@@ -316,6 +327,7 @@ impl SourceConfig {
             Self::AutomationHub(config) => &config.name,
             Self::OpenApi(config) => &config.name,
             Self::Arcade(config) => &config.name,
+            Self::Mcp(config) => &config.name,
         }
     }
 
@@ -328,6 +340,7 @@ impl SourceConfig {
             Self::AutomationHub(_) => "automation_hub",
             Self::OpenApi(_) => "openapi",
             Self::Arcade(_) => arcade::SOURCE_TYPE,
+            Self::Mcp(_) => mcp::SOURCE_TYPE,
         }
     }
 
@@ -336,8 +349,8 @@ impl SourceConfig {
         fn of<T: DeserializeOwned>(table: toml::Table) -> Result<T, String> {
             table.try_into().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())
         }
-        let known =
-            "there are \"google_discovery\", \"jsonl\", \"parquet\", \"automation_hub\", \"openapi\" and \"arcade\"";
+        let known = "there are \"google_discovery\", \"jsonl\", \"parquet\", \"automation_hub\", \"openapi\", \"arcade\" \
+                     and \"mcp_proxy\"";
         match table.remove("type") {
             Some(toml::Value::String(kind)) => match kind.as_str() {
                 "google_discovery" => of(table).map(Self::GoogleDiscovery),
@@ -357,6 +370,11 @@ impl SourceConfig {
                     let config: ArcadeConfig = of(table)?;
                     config.check()?;
                     Ok(Self::Arcade(config))
+                }
+                mcp::SOURCE_TYPE => {
+                    let config: McpConfig = of(table)?;
+                    config.check()?;
+                    Ok(Self::Mcp(Box::new(config)))
                 }
                 _ => Err(format!("its \"type\" is {kind:?}; {known}")),
             },

@@ -127,6 +127,28 @@ pub enum SourceError {
         /// What was expected and what came.
         detail: String,
     },
+    /// A server gave no listing, or not all of it.
+    #[error("source {name:?}: {server} gave no listing: {detail}")]
+    NoListing {
+        /// The operator's name of the source.
+        name: String,
+        /// The program or the address, without credentials.
+        server: String,
+        /// What happened, with the server's last words where it has any.
+        detail: String,
+    },
+    /// A server gave a listing that was made for one user.
+    #[error(
+        "source {name:?}: {server} says that its listing is private to the user whose credentials it was given, so it is not \
+         indexed for others; if they are a service account's, whose tools whoever the policy allows may see, set \
+         shared_listing = true"
+    )]
+    PrivateListing {
+        /// The operator's name of the source.
+        name: String,
+        /// The program or the address, without credentials.
+        server: String,
+    },
 }
 
 impl SourceError {
@@ -144,6 +166,8 @@ impl SourceError {
             Self::Status { .. } => "status",
             Self::TooSlow { .. } => "too_slow",
             Self::Contract { .. } => "contract",
+            Self::NoListing { .. } => "no_listing",
+            Self::PrivateListing { .. } => "private_listing",
         }
     }
 }

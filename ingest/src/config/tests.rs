@@ -43,15 +43,28 @@ fn every_kind_of_source_is_read() {
         type = "arcade"
         base_url = "https://worker.example"
         secret_env = "HUB_TOKEN"
+        [[source]]
+        name = "git"
+        type = "mcp_proxy"
+        command = ["uvx", "mcp-server-git"]
+        env = { LEVEL = "warning" }
+        env_from = ["HUB_TOKEN"]
+        shared_listing = true
+        [[source]]
+        name = "crm"
+        type = "mcp_proxy"
+        url = "https://mcp.example/mcp"
+        header_env = { X-Key = "HUB_TOKEN" }
+        handshake = "initialize"
         "#,
     )
     .expect("a configuration");
     let names: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
-    assert_eq!(names, ["google", "tools", "hub", "apis", "remote", "table", "desk"]);
+    assert_eq!(names, ["google", "tools", "hub", "apis", "remote", "table", "desk", "git", "crm"]);
     let assets = Assets::locate("nowhere");
     let variable = |name: &str| (name == "HUB_TOKEN").then(|| "secret".to_owned());
     let sources = config.open(Path::new("nowhere"), &assets, &crate::assets::Silent, &variable);
-    assert_eq!(sources.len(), 7);
+    assert_eq!(sources.len(), 9);
     let types: Vec<&str> = sources.iter().map(|source| source.source_type()).collect();
     assert_eq!(types, config.sources.iter().map(SourceConfig::source_type).collect::<Vec<_>>());
 }

@@ -351,7 +351,7 @@ impl Drop for Client {
 }
 
 /// Whether credentials for this address cannot be read on the way.
-pub(super) fn check_encrypted(source: &str, url: &Url, allow_plain_http: bool) -> Result<(), SourceError> {
+pub(crate) fn check_encrypted(source: &str, url: &Url, allow_plain_http: bool) -> Result<(), SourceError> {
     if url.scheme() == "https" || is_loopback(url) || allow_plain_http {
         return Ok(());
     }

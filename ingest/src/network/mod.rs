@@ -48,6 +48,7 @@ pub use self::token::Token;
 pub(crate) use self::url::is_loopback;
 pub use self::url::printable;
 
+pub(crate) use self::client::check_encrypted;
 pub(crate) use self::error::contract;
 
 /// Redirects followed for one request.

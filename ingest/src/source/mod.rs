@@ -14,6 +14,7 @@ mod exchange;
 pub mod google_discovery;
 mod http_method;
 pub mod jsonl;
+pub mod mcp;
 pub mod openapi;
 pub mod parquet;
 mod prose;

@@ -14,6 +14,8 @@ mod google_discovery;
 mod jsonl;
 mod kill;
 mod ledger;
+mod mcp;
+mod mcp_odd;
 mod model;
 mod network;
 mod npm;

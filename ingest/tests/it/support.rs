@@ -16,7 +16,7 @@ use shortlist_ingest::network::{Auth, Pause, Secret, Token};
 use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig};
 use shortlist_ingest::source::{Fetched, Source, SourceState};
 use shortlist_ingest::sync::{Quiet, SyncError, SyncOptions, SyncReport, sync};
-use shortlist_ingest::testing::{HubServer, S3Server, loopback, python};
+use shortlist_ingest::testing::{HubServer, Node, S3Server, loopback, python};
 use tempfile::TempDir;
 
 /// Numbers in a test's vectors.
@@ -73,17 +73,24 @@ pub fn bearer(token: &str) -> Option<Auth> {
 /// The interpreter of a peer, with what `tests/peers/<name>.txt` pins; installed once for all runs. `SHORTLIST_ASSETS` names
 /// a folder that has it on a machine without network.
 pub fn peer_python(name: &str) -> PathBuf {
+    python(&assets(), &peer_file(&format!("{name}.txt"))).expect("pip can install the peer")
+}
+
+/// Node.js with the packages that `tests/peers/<name>/package-lock.json` pins; installed once for all runs.
+pub fn peer_node(name: &str) -> Node {
+    Node::install(&assets(), &peer_python("node"), &peer_file(name)).expect("npm can install the peer")
+}
+
+/// Where other people's files are kept.
+fn assets() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/assets");
-    let assets = std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from);
-    python(&assets, &peer_file(&format!("{name}.txt"))).expect("pip can install the peer")
+    std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from)
 }
 
 /// A real S3 server; fetched when it is not there yet.
 #[cfg(unix)]
 pub fn s3_server() -> S3Server {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/assets");
-    let assets = std::env::var_os("SHORTLIST_ASSETS").map_or(here, PathBuf::from);
-    S3Server::start(&assets, &peer_file("seaweedfs.txt")).expect("it starts")
+    S3Server::start(&assets(), &peer_file("seaweedfs.txt")).expect("it starts")
 }
 
 /// A file of `tests/peers`.

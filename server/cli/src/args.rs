@@ -71,7 +71,7 @@ pub struct DemoArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A configuration names its sources:\n\n  \
-    [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or parquet, google_discovery, automation_hub, openapi, arcade\n  path = \"tools.jsonl.gz\"\n\n\
+    [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or parquet, google_discovery, automation_hub, openapi, arcade, mcp_proxy\n  path = \"tools.jsonl.gz\"\n\n\
     An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools, and so\n\
     does one that lost more than half of them at once (shrink_max), until --accept-shrink says that this is right.")]
 pub struct SyncArgs {
