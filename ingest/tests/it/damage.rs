@@ -109,6 +109,7 @@ fn damage_at_random_bytes_is_refused_with_its_reason_and_never_served() {
     for (edition, n_tools) in [20, 120, 120, 120].into_iter().enumerate() {
         fs::write(&path, catalog(n_tools, edition)).expect("written");
         let report = pass().expect("a pass");
+        assert_eq!(report.is_delta, edition >= 2, "edition {edition}");
         served.insert(report.generation, place.tools());
     }
     let folder = |number: u64| place.home().join("generations").join(number.to_string());

@@ -196,6 +196,12 @@ impl Scenario {
         fs::read_to_string(&log).expect("a log").lines().map(parse).collect()
     }
 
+    /// Whether an undisturbed pass links a file of a base.
+    fn links(&self) -> bool {
+        let operations = self.operations(&Faults::compile());
+        operations.iter().any(|operation| operation.name.starts_with("link") && operation.path.contains("/base/"))
+    }
+
     /// One pass with a fault, what it left behind, and the pass after it.
     fn check(&self, faults: &Faults, how: &str, operation: &Operation) {
         let what = format!("{how} at {operation:?}");
@@ -298,6 +304,7 @@ fn whatever_goes_wrong_in_a_small_change_leaves_the_old_catalog_or_the_new() {
     // The only other generation is the parent, so its base is copied.
     let before = catalog(80);
     let scenario = Scenario::new(slice::from_ref(&before), a_little_changed(before.clone()));
+    assert!(!scenario.links(), "the base is copied");
     assert!(run_all(&scenario, own_and_some) > 100);
 }
 
@@ -308,6 +315,7 @@ fn whatever_goes_wrong_in_a_change_after_another_leaves_the_old_catalog_or_the_n
     let mut oldest = before.clone();
     oldest.pop_first();
     let scenario = Scenario::new(&[oldest, before.clone()], a_little_changed(before));
+    assert!(scenario.links(), "the base is linked");
     assert!(run_all(&scenario, own_and_some) > 100);
 }
 

@@ -103,6 +103,24 @@ fn check_publish_and_pull(remote: &Remote) {
 }
 
 #[test]
+fn a_delta_is_pulled_without_its_base() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (remote, builder, replica) = (folder_remote(folder.path()), Builder::new(), Place::new());
+    builder.publish(&remote, builder.build(60, "same")).expect("published");
+    pull(&remote, &replica).expect("pulled");
+    let delta = builder.build(61, "same");
+    let theirs = builder.place.served().expect("one");
+    assert!(theirs.manifest().delta.is_some());
+    let n_files = theirs.manifest().files.len();
+    let sent = builder.publish(&remote, delta).expect("published");
+    assert!(sent.n_sent > 0 && sent.n_sent < n_files, "{sent:?} of {n_files} files");
+    let pulled = pull(&remote, &replica).expect("pulled");
+    assert_eq!((pulled.generation, pulled.bytes_fetched), (delta, sent.bytes_sent));
+    let ours = replica.served().expect("one");
+    assert_eq!((answers(&theirs), theirs.manifest()), (answers(&ours), ours.manifest()));
+}
+
+#[test]
 fn what_is_pulled_from_a_folder_answers_as_what_was_published() {
     let folder = tempfile::tempdir().expect("a folder");
     check_publish_and_pull(&folder_remote(&folder.path().join("not/there/yet")));
