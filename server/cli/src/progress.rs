@@ -73,20 +73,25 @@ impl Progress for AssetBar {
 pub struct SyncBar {
     bar: ProgressBar,
     last_line: Instant,
+    /// When the reading of the current source began.
+    began: Instant,
 }
 
 impl SyncBar {
     /// Draws nothing until the first step.
     pub fn new() -> Self {
         let bar = bar("  {msg} {bar:30} {pos}/{len} {per_sec}, {eta} left");
-        Self { bar, last_line: Instant::now() }
+        Self { bar, last_line: Instant::now(), began: Instant::now() }
     }
 }
 
 impl SyncObserver for SyncBar {
     fn step(&mut self, step: &SyncStep) {
         match step {
-            SyncStep::Fetch(source) => say(&self.bar, &format!("reading {source}")),
+            SyncStep::Fetch(source) => {
+                say(&self.bar, &format!("reading {source}"));
+                (self.began, self.last_line) = (Instant::now(), Instant::now());
+            }
             SyncStep::Embed => {
                 self.bar.reset();
                 self.bar.set_message("embedding");
@@ -96,6 +101,15 @@ impl SyncObserver for SyncBar {
             SyncStep::Publish(PublishStep::Staging) => say(&self.bar, "building the index"),
             SyncStep::Publish(PublishStep::Graph) => self.bar.tick(),
             _ => {}
+        }
+    }
+
+    /// A catalog does not say how large it is, so there is a rate and no remaining time.
+    fn fetched(&mut self, source: &str, n_records: u64) {
+        if self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            let per_second = n_records as f64 / self.began.elapsed().as_secs_f64();
+            say(&self.bar, &format!("read {n_records} records of {source}, {per_second:.0} a second"));
         }
     }
 
