@@ -31,16 +31,20 @@ pub(crate) struct Binding([u8; 32]);
 impl Binding {
     /// `request` is the request's meaning without its cursor, in a text that is the same for the same request.
     pub(crate) fn new(route: &str, request: &str, principal: &Principal, granted: &Granted) -> Self {
-        let Principal { user, groups, scopes } = principal;
+        let Principal { user, tenant, groups, roles, scopes, service } = principal;
         let mut hasher = Sha256::new();
         let mut put = |part: &str| {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         };
         [route, request, &granted.fingerprint, user].into_iter().for_each(&mut put);
-        for set in [groups, scopes] {
+        for set in [groups, roles, scopes] {
             put(&set.len().to_string());
             set.iter().for_each(|entry| put(entry));
+        }
+        for name in [tenant, service] {
+            put(&u8::from(name.is_some()).to_string());
+            put(name.as_deref().unwrap_or_default());
         }
         Self(hasher.finalize().into())
     }

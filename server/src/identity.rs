@@ -21,6 +21,10 @@ pub const SECRET_HEADER: &str = "x-shortlist-secret";
 pub const USER_HEADER: &str = "x-shortlist-user";
 /// Names the user's groups, with commas between them (a group's name may hold spaces).
 pub const GROUPS_HEADER: &str = "x-shortlist-groups";
+/// Names the user's roles, with commas between them.
+pub const ROLES_HEADER: &str = "x-shortlist-roles";
+/// Names the user's tenant.
+pub const TENANT_HEADER: &str = "x-shortlist-tenant";
 /// Names the scopes the user holds, with spaces between them, as OAuth writes them (RFC 6749, section 3.3).
 pub const SCOPES_HEADER: &str = "x-shortlist-scopes";
 
@@ -62,10 +66,16 @@ impl HeaderIdentity {
         if !self.secret.is(secret.as_bytes()) {
             return Err(IdentityRefusal::Secret);
         }
-        let user = only(headers, USER_HEADER, USER_BYTES_MAX)?.map(str::trim).filter(|user| !user.is_empty());
+        let name = |header: &'static str| -> Result<Option<String>, IdentityRefusal> {
+            let name = only(headers, header, USER_BYTES_MAX)?.map(str::trim).filter(|name| !name.is_empty());
+            Ok(name.map(str::to_owned))
+        };
         Ok(Principal {
-            user: user.ok_or(IdentityRefusal::Missing(USER_HEADER))?.to_owned(),
+            user: name(USER_HEADER)?.ok_or(IdentityRefusal::Missing(USER_HEADER))?,
+            tenant: name(TENANT_HEADER)?,
+            service: None,
             groups: list(headers, GROUPS_HEADER, |c| c == ',')?,
+            roles: list(headers, ROLES_HEADER, |c| c == ',')?,
             scopes: list(headers, SCOPES_HEADER, |c| c == ' ' || c == '\t')?,
         })
     }
@@ -120,10 +130,18 @@ mod tests {
     fn groups_have_commas_and_scopes_have_spaces_between_them() {
         let who = identity().identify(
             PEER,
-            &headers(&[(GROUPS_HEADER, "Domain Users, eng,,"), (SCOPES_HEADER, "https://a.b/c,d  https://e")]),
+            &headers(&[
+                (GROUPS_HEADER, "Domain Users, eng,,"),
+                (SCOPES_HEADER, "https://a.b/c,d  https://e"),
+                (ROLES_HEADER, "Reader"),
+                (TENANT_HEADER, "acme"),
+            ]),
         );
-        let expected =
-            Principal::user("alice").with_groups(["Domain Users", "eng"]).with_scopes(["https://a.b/c,d", "https://e"]);
+        let expected = Principal::user("alice")
+            .with_groups(["Domain Users", "eng"])
+            .with_scopes(["https://a.b/c,d", "https://e"])
+            .with_roles(["Reader"])
+            .of_tenant("acme");
         assert_eq!(who, Ok(expected));
     }
 

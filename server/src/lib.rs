@@ -36,7 +36,9 @@ pub use config::Config;
 pub use error::Code;
 pub use explain::{Explained, explain};
 pub use http::{app, openapi};
-pub use identity::{GROUPS_HEADER, HeaderIdentity, SCOPES_HEADER, SECRET_HEADER, USER_HEADER};
+pub use identity::{
+    GROUPS_HEADER, HeaderIdentity, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, USER_HEADER,
+};
 pub use ledger::{FaultRow, SourceRow, source_rows};
 pub use network::{Network, NetworkError};
 pub use policy::{Policy, PolicyError, RulesFor};

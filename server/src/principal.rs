@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Who asks, as the policy sees them.
+/// Who asks, as the policy sees them: a user, a service, or a service for a user.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Principal {
-    /// The user's key, in the words of whoever identified them.
+    /// The user's key, in the words of whoever identified them; empty where a service asks for itself.
     pub user: String,
+    /// The tenant that the user belongs to, where the identity says one.
+    pub tenant: Option<String>,
     /// The groups they belong to.
     pub groups: BTreeSet<String>,
+    /// The roles that they were given.
+    pub roles: BTreeSet<String>,
     /// The OAuth scopes they hold.
     pub scopes: BTreeSet<String>,
+    /// The service that asks, for itself or for the user. What a service is allowed counts only where it asks for itself,
+    /// what it is denied counts always.
+    pub service: Option<String>,
 }
 
 impl Principal {
@@ -20,10 +27,29 @@ impl Principal {
         Self { user: user.into(), ..Self::default() }
     }
 
+    /// A service that asks for itself.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self { service: Some(name.into()), ..Self::default() }
+    }
+
     /// With these groups too.
     #[must_use]
     pub fn with_groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
         self.groups.extend(groups.into_iter().map(Into::into));
+        self
+    }
+
+    /// With these roles too.
+    #[must_use]
+    pub fn with_roles<S: Into<String>>(mut self, roles: impl IntoIterator<Item = S>) -> Self {
+        self.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Of this tenant.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
         self
     }
 
@@ -38,6 +64,7 @@ impl Principal {
 /// A principal does not belong into logs, so `Debug` gives counts only.
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Principal(…, {} groups, {} scopes)", self.groups.len(), self.scopes.len())
+        let Self { groups, roles, scopes, .. } = self;
+        write!(f, "Principal(…, {} groups, {} roles, {} scopes)", groups.len(), roles.len(), scopes.len())
     }
 }

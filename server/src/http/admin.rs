@@ -1,15 +1,13 @@
 //! The admin doors: `/v1/admin/…`, for those whom the policy names as admins. To everybody else there is no such route.
 
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::Uri;
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::Response;
 use shortlist_index::{Filter, Grant, Mode, SearchRequest};
 
+use super::asked::IsAdmin;
 use super::body::Body;
 use super::problem::Problem;
 use super::search::in_range;
@@ -27,36 +25,15 @@ use crate::policy::Granted;
 use crate::principal::Principal;
 use crate::state::AppState;
 
-/// What all admin doors begin with.
-const PREFIX: &str = "/v1/admin";
-
-/// A path without a route.
-const NOWHERE: &str = "/v1/nowhere";
-
-/// The proof that an admin asks. Made by [`gate`] alone.
-#[derive(Clone)]
+/// The proof that an admin asks; [`super::asked`] finds out.
 pub(super) struct Admin(());
-
-/// Shuts everything below [`PREFIX`], in every method, to whoever is no admin: the request goes to where there is no
-/// route, so that it is answered, logged and timed as any other of that kind.
-pub(super) async fn gate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with(PREFIX) {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-        let principal = state.0.identity.identify(peer, request.headers());
-        if principal.is_ok_and(|principal| state.0.policies.is_admin(&principal)) {
-            request.extensions_mut().insert(Admin(()));
-        } else {
-            *request.uri_mut() = Uri::from_static(NOWHERE);
-        }
-    }
-    next.run(request).await
-}
 
 impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(Code::NoSuchRoute))
+        let proof = parts.extensions.get::<IsAdmin>();
+        proof.map(|_| Self(())).ok_or_else(|| ApiError::new(Code::NoSuchRoute))
     }
 }
 

@@ -11,6 +11,7 @@ mod tools;
 mod render;
 mod wire;
 
+mod asked;
 mod body;
 mod caller;
 mod observe;
@@ -40,7 +41,7 @@ pub fn app(state: AppState) -> Router {
         .layer(axum::middleware::from_fn(observe::observe))
         .with_state(state.clone());
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
-    Router::new().fallback_service(routes).layer(axum::middleware::from_fn_with_state(state, admin::gate))
+    Router::new().fallback_service(routes).layer(axum::middleware::from_fn_with_state(state, asked::identify))
 }
 
 /// The OpenAPI document of [`app`].

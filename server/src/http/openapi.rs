@@ -7,7 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use super::tools;
 use super::wire::ToolBody;
 use crate::error::Code;
-use crate::identity::{GROUPS_HEADER, SCOPES_HEADER, SECRET_HEADER, USER_HEADER};
+use crate::identity::{GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, USER_HEADER};
 use crate::limits::{BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQUEST_ID_CHARS_MAX, USER_BYTES_MAX};
 
 #[derive(OpenApi)]
@@ -35,8 +35,8 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     document.info.description = Some(format!(
         "Semantic tool discovery inside the caller's permissions. A tool that the caller may not see answers exactly as one \
          that does not exist.\n\n\
-         Identity comes from a gateway: `{SECRET_HEADER}` carries the shared secret, `{USER_HEADER}` the user (at most \
-         {USER_BYTES_MAX} bytes), `{GROUPS_HEADER}` groups with commas between them, `{SCOPES_HEADER}` scopes with spaces \
+         Identity comes from a gateway: `{SECRET_HEADER}` carries the shared secret, `{USER_HEADER}` the user and `{TENANT_HEADER}` \
+         the tenant (each at most {USER_BYTES_MAX} bytes), `{GROUPS_HEADER}` groups and `{ROLES_HEADER}` roles with commas between them, `{SCOPES_HEADER}` scopes with spaces \
          between them (each at most {MEMBERSHIPS_BYTES_MAX} bytes and {MEMBERSHIPS_MAX} entries).\n\n\
          A body has at most {BODY_BYTES_MAX} bytes. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
          digits and `._-`) or made, and given back.\n\n\

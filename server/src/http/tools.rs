@@ -17,7 +17,8 @@ use crate::state::AppState;
 /// Raised when the same tool is written out otherwise, so that a cached answer of an older server is not taken for ours.
 const BODY_VERSION: u32 = 1;
 /// What an answer depends on beside the path; the last is for identities that are still to come.
-const VARY_ON: &str = "X-Shortlist-User, X-Shortlist-Groups, X-Shortlist-Scopes, Authorization";
+const VARY_ON: &str =
+    "Authorization, X-Shortlist-User, X-Shortlist-Tenant, X-Shortlist-Groups, X-Shortlist-Roles, X-Shortlist-Scopes";
 /// A cache may keep it for its one user, and must ask each time: a grant can be taken away.
 const CACHING: &str = "private, no-cache";
 

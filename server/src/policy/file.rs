@@ -184,11 +184,15 @@ fn subject(text: &str) -> Result<Subject, String> {
         Some((_, "")) => Err(format!("{text:?} names nobody after the colon")),
         Some(("user", user)) => Ok(Subject::User(user.to_owned())),
         Some(("group", group)) => Ok(Subject::Group(group.to_owned())),
+        Some(("role", role)) => Ok(Subject::Role(role.to_owned())),
+        Some(("tenant", tenant)) => Ok(Subject::Tenant(tenant.to_owned())),
         Some(("scope", scope)) => Ok(Subject::Scope(scope.to_owned())),
+        Some(("service", service)) => Ok(Subject::Service(service.to_owned())),
         _ if text == "everyone" => Ok(Subject::Everyone),
         _ => {
             let text: String = text.chars().take(80).collect();
-            Err(format!(r#"`to` takes "user:…", "group:…", "scope:…" and "everyone", not {text:?}"#))
+            let known = r#""user:…", "group:…", "role:…", "tenant:…", "scope:…", "service:…" and "everyone""#;
+            Err(format!("`to` takes {known}, not {text:?}"))
         }
     }
 }
@@ -227,6 +231,28 @@ mod tests {
         let held = |scope: &str| Grant::new(vec![], vec![], [scope.to_owned()].into());
         assert_ne!(with_scope("https://a.b/c").fingerprint(), held("https://a.b/c").fingerprint());
         assert_eq!(with_scope("https://a.b").fingerprint(), held("https://a.b").fingerprint());
+    }
+
+    #[test]
+    fn roles_tenants_and_services_are_exact_and_a_service_lends_its_grants_to_nobody() {
+        let rule = |effect: &str, to: &str| format!("[[rule]]\neffect = {effect:?}\nto = [{to:?}]\nrefs = [\"*\"]\n");
+        let concerns = |policy: &str, who: &Principal| {
+            let grant = Policy::parse(policy).expect("a policy").grant(who);
+            grant.fingerprint() != Grant::new(vec![], vec![], who.scopes.clone()).fingerprint()
+        };
+        assert!(concerns(&rule("allow", "role:reader"), &Principal::user("a").with_roles(["reader"])));
+        assert!(!concerns(&rule("allow", "role:reader"), &Principal::user("a").with_groups(["reader"])));
+        assert!(concerns(&rule("allow", "tenant:t"), &Principal::user("a").of_tenant("t")));
+        assert!(!concerns(&rule("allow", "tenant:t"), &Principal::user("a").of_tenant("u")));
+
+        let hub = Principal::service("hub");
+        let for_alice = Principal { user: "alice".to_owned(), ..hub.clone() };
+        assert!(concerns(&rule("allow", "service:hub"), &hub) && !concerns(&rule("allow", "service:hub"), &for_alice));
+        assert!(concerns(&rule("deny", "service:hub"), &hub) && concerns(&rule("deny", "service:hub"), &for_alice));
+        assert!(
+            !concerns(&rule("allow", "user:hub"), &hub)
+                && !concerns(&rule("allow", "service:hub"), &Principal::user("hub"))
+        );
     }
 
     #[test]

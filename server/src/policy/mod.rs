@@ -24,7 +24,8 @@
 //! An operator who may ask at the admin doors is named in `admins = ["user:…", "group:…"]`, above the rules; without it
 //! there is none.
 //!
-//! `to` names `user:…`, `group:…`, `scope:…` (whoever holds it) or `everyone`; these are exact. What a rule selects is
+//! `to` names `user:…`, `group:…`, `role:…`, `tenant:…`, `scope:…` (whoever holds it), `service:…` or `everyone`; these are
+//! exact. What a rule selects is
 //! `refs`, `namespaces`, `sources`, `tags`, `required_scopes` (lists of patterns with `*`), `scopes_held` and `read_only`:
 //! every one that is written must match, and within a list any entry is enough.
 
@@ -67,7 +68,10 @@ enum Effect {
 enum Subject {
     User(String),
     Group(String),
+    Role(String),
     Scope(String),
+    Tenant(String),
+    Service(String),
     Everyone,
 }
 
@@ -105,7 +109,7 @@ impl Policy {
     /// What the principal may see.
     pub fn grant(&self, principal: &Principal) -> Grant {
         let selectors = |effect: Effect| {
-            let concerning = |rule: &&Rule| rule.effect == effect && rule.to.iter().any(|to| to.includes(principal));
+            let concerning = |rule: &&Rule| rule.effect == effect && rule.concerns(principal);
             self.rules.iter().filter(concerning).map(|rule| rule.selector.clone()).collect()
         };
         Grant::new(selectors(Effect::Allow), selectors(Effect::Deny), principal.scopes.clone())
@@ -113,16 +117,14 @@ impl Policy {
 
     /// Whether the principal may ask at the admin doors, which look past every grant.
     pub fn is_admin(&self, principal: &Principal) -> bool {
-        self.admins.iter().any(|admin| admin.includes(principal))
+        self.admins.iter().any(|admin| admin.includes(principal, Effect::Allow))
     }
 
     /// Which rules decide about one tool for the principal, by their positions in the file; the first is 1.
     pub fn rules_for(&self, principal: &Principal, tool: &Tool) -> RulesFor {
         let deciding = |effect: Effect| {
             let decides = |rule: &Rule| {
-                rule.effect == effect
-                    && rule.to.iter().any(|to| to.includes(principal))
-                    && rule.selector.picks(tool, &principal.scopes)
+                rule.effect == effect && rule.concerns(principal) && rule.selector.picks(tool, &principal.scopes)
             };
             (1..).zip(&self.rules).filter(|(_, rule)| decides(rule)).map(|(number, _)| number).collect()
         };
@@ -140,11 +142,23 @@ impl Policy {
     }
 }
 
+impl Rule {
+    fn concerns(&self, principal: &Principal) -> bool {
+        self.to.iter().any(|to| to.includes(principal, self.effect))
+    }
+}
+
 impl Subject {
-    fn includes(&self, principal: &Principal) -> bool {
+    fn includes(&self, principal: &Principal, effect: Effect) -> bool {
         match self {
             Self::User(user) => principal.user == *user,
             Self::Group(group) => principal.groups.contains(group),
+            Self::Role(role) => principal.roles.contains(role),
+            Self::Tenant(tenant) => principal.tenant.as_ref() == Some(tenant),
+            // What a service may see for itself is nothing that it may see for a user.
+            Self::Service(service) => {
+                principal.service.as_ref() == Some(service) && (effect == Effect::Deny || principal.user.is_empty())
+            }
             Self::Scope(scope) => principal.scopes.contains(scope),
             Self::Everyone => true,
         }

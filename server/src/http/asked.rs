@@ -1,0 +1,46 @@
+//! [`Asked`]: who a request comes from, found once, before anything else looks at it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::Uri;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::identity::IdentityRefusal;
+use crate::principal::Principal;
+use crate::state::AppState;
+
+/// What all doors that need an identity begin with.
+const DOORS: &str = "/v1/";
+/// What all admin doors begin with.
+const ADMIN_DOORS: &str = "/v1/admin";
+/// A path without a route.
+const NOWHERE: &str = "/v1/nowhere";
+
+/// Who asks, or why that is not known. Stands in the extensions of every request to a door.
+#[derive(Clone)]
+pub(super) struct Asked(pub(super) Result<Arc<Principal>, IdentityRefusal>);
+
+/// The proof that an admin asks.
+#[derive(Clone)]
+pub(super) struct IsAdmin(());
+
+/// Identifies. What begins with [`ADMIN_DOORS`] is shut, in every method, to whoever is no admin: the request goes to where
+/// there is no route, so that it is answered, logged and timed as any other of that kind.
+pub(super) async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(DOORS) {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let asked = Asked(state.0.identity.identify(peer, request.headers()).map(Arc::new));
+        if request.uri().path().starts_with(ADMIN_DOORS) {
+            if asked.0.as_ref().is_ok_and(|principal| state.0.policies.is_admin(principal)) {
+                request.extensions_mut().insert(IsAdmin(()));
+            } else {
+                *request.uri_mut() = Uri::from_static(NOWHERE);
+            }
+        }
+        request.extensions_mut().insert(asked);
+    }
+    next.run(request).await
+}
