@@ -102,7 +102,7 @@ mod tests {
 
     fn binding(request: &str, user: &str) -> Binding {
         let grant = Grant::everything();
-        let granted = Granted { fingerprint: grant.fingerprint(), grant };
+        let granted = Granted { fingerprint: grant.fingerprint(), grant, exact: false };
         Binding::new("search", request, &Principal::user(user), &granted)
     }
 

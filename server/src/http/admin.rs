@@ -134,7 +134,7 @@ fn check(request: &WhyNotRequest) -> Result<(), ApiError> {
 /// The work of an admin door resolves its own grant, so it runs with none.
 fn nothing() -> std::sync::Arc<Granted> {
     let grant = Grant::nothing();
-    std::sync::Arc::new(Granted { fingerprint: grant.fingerprint(), grant })
+    std::sync::Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact: false })
 }
 
 /// A clock before 1970 is wrong, and 0 says so.

@@ -43,6 +43,7 @@ pub(super) async fn search_tools(
     let detail = request.detail.take().unwrap_or(Detail::Summary);
     let max_tokens = request.max_tokens.take();
     let explain = std::mem::take(&mut request.explain);
+    request.exact |= caller.granted.exact;
     let limit = *request.limit.get_or_insert(SEARCH_LIMIT_DEFAULT);
     let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
     let binding = Binding::new("search_tools", &meaning, &caller.principal, &caller.granted);
@@ -62,7 +63,7 @@ pub(super) async fn search_tools(
             limit,
             mode: request.mode.map_or(Mode::default(), Mode::from),
             rerank: request.rerank,
-            exact: false,
+            exact: request.exact,
             filter: Filter {
                 namespaces: request.namespaces,
                 sources: request.filter.sources,
@@ -88,7 +89,7 @@ pub(super) async fn search_tools(
             .map(|next| shared.0.cursors.seal(binding, generation, next));
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
-            search.n_hits = n_hits, search.mode = %request.mode, search.degraded = ?answer.degraded,
+            search.n_hits = n_hits, search.mode = %request.mode, search.exact = request.exact, search.degraded = ?answer.degraded,
             queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
             "search answered"
         );

@@ -45,6 +45,12 @@ pub enum PolicyError {
         /// What is wrong, and what to write.
         reason: String,
     },
+    /// The list of those who search exactly is wrong.
+    #[error("`exact` of the policy: {reason}")]
+    Exact {
+        /// What is wrong, and what to write.
+        reason: String,
+    },
     /// One rule is wrong.
     #[error("rule {number} of the policy: {reason}")]
     Rule {
@@ -69,6 +75,8 @@ pub enum PolicyError {
 struct PolicyFile {
     #[serde(default)]
     admins: Vec<String>,
+    #[serde(default)]
+    exact: Vec<String>,
     #[serde(default)]
     rule: Vec<toml::Value>,
 }
@@ -125,6 +133,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     Ok(Policy {
         rules: rules.collect::<Result<_, _>>()?,
         admins: admins(&file.admins).map_err(|reason| PolicyError::Admins { reason })?,
+        exact: subjects(&file.exact).map_err(|reason| PolicyError::Exact { reason })?,
         digest: digest(text),
     })
 }
@@ -169,14 +178,18 @@ fn rule(file: RuleFile) -> Result<Rule, String> {
 
 /// Admins see past every grant, so each is named: `everyone` is none.
 fn admins(list: &[String]) -> Result<Vec<Subject>, String> {
+    let admins = subjects(list)?;
+    if admins.contains(&Subject::Everyone) {
+        return Err(r#"it names "everyone"; name users or groups"#.to_owned());
+    }
+    Ok(admins)
+}
+
+fn subjects(list: &[String]) -> Result<Vec<Subject>, String> {
     if list.len() > POLICY_LIST_MAX {
         return Err(format!("it has more than the {POLICY_LIST_MAX} entries allowed; name a group"));
     }
-    let admin = |text: &String| match subject(text)? {
-        Subject::Everyone => Err(r#"it names "everyone"; name users or groups"#.to_owned()),
-        subject => Ok(subject),
-    };
-    list.iter().map(admin).collect()
+    list.iter().map(|text| subject(text)).collect()
 }
 
 fn subject(text: &str) -> Result<Subject, String> {

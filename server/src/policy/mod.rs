@@ -22,7 +22,8 @@
 //! ```
 //!
 //! An operator who may ask at the admin doors is named in `admins = ["user:…", "group:…"]`, above the rules; without it
-//! there is none.
+//! there is none. Whose searches are to compare every vector, where a graph may miss one, is named in `exact` likewise
+//! (`everyone` is possible there).
 //!
 //! `to` names `user:…`, `group:…`, `role:…`, `tenant:…`, `scope:…` (whoever holds it), `service:…` or `everyone`; these are
 //! exact. What a rule selects is
@@ -47,6 +48,7 @@ pub(crate) use store::{Granted, Policies};
 #[derive(Clone, Debug)]
 pub struct Policy {
     admins: Vec<Subject>,
+    exact: Vec<Subject>,
     rules: Vec<Rule>,
     digest: String,
 }
@@ -103,7 +105,7 @@ impl Policy {
 
     /// The policy without rules: nobody sees anything.
     pub fn nothing() -> Self {
-        Self { admins: Vec::new(), rules: Vec::new(), digest: "none".to_owned() }
+        Self { admins: Vec::new(), exact: Vec::new(), rules: Vec::new(), digest: "none".to_owned() }
     }
 
     /// What the principal may see.
@@ -118,6 +120,11 @@ impl Policy {
     /// Whether the principal may ask at the admin doors, which look past every grant.
     pub fn is_admin(&self, principal: &Principal) -> bool {
         self.admins.iter().any(|admin| admin.includes(principal, Effect::Allow))
+    }
+
+    /// Whether the principal's searches compare every vector, so that no answer misses a neighbour.
+    pub fn is_exact(&self, principal: &Principal) -> bool {
+        self.exact.iter().any(|to| to.includes(principal, Effect::Allow))
     }
 
     /// Which rules decide about one tool for the principal, by their positions in the file; the first is 1.

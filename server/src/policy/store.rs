@@ -21,6 +21,8 @@ const SETTLE_TIME: Duration = Duration::from_millis(30);
 pub(crate) struct Granted {
     pub(crate) grant: Grant,
     pub(crate) fingerprint: String,
+    /// Whether their searches compare every vector.
+    pub(crate) exact: bool,
 }
 
 /// The policy in force.
@@ -63,7 +65,8 @@ impl Policies {
         let current = self.current.load();
         self.grants.get_with((current.version, principal.clone()), || {
             let grant = current.policy.grant(principal);
-            Arc::new(Granted { fingerprint: grant.fingerprint(), grant })
+            let exact = current.policy.is_exact(principal);
+            Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact })
         })
     }
 

@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod cursors;
 mod doors;
+mod exact;
 mod generations;
 mod identity;
 mod limits;

@@ -30,7 +30,7 @@ pub(in crate::http) struct SearchToolsRequest {
     /// hits last, and those that fit at none are left out (`omitted`), to be had with `next_cursor`.
     #[schema(minimum = 200, maximum = 100_000)]
     pub(in crate::http) max_tokens: Option<usize>,
-    /// `next_cursor` of the page before, with the same query, filters, limit, mode and rerank.
+    /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank and exact.
     #[schema(max_length = 128)]
     pub(in crate::http) cursor: Option<String>,
     /// Whether hits carry their rank and score in each stage.
@@ -41,6 +41,9 @@ pub(in crate::http) struct SearchToolsRequest {
     /// Whether the reranker orders the best hits anew.
     #[serde(default)]
     pub(in crate::http) rerank: bool,
+    /// Whether every vector is compared, where else a graph may miss a neighbour. Slower on the largest catalogs.
+    #[serde(default)]
+    pub(in crate::http) exact: bool,
 }
 
 /// Exact values; an empty list does not narrow, and within a list any value is enough.
