@@ -1,8 +1,11 @@
 //! [`AllowedSet`]: a grant resolved against one generation.
 
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use crate::lexical::FieldLengths;
+use crate::unseen::Unseen;
 
 /// The tools of one snapshot that somebody may see, and the statistics over them that ranking needs.
 ///
@@ -20,6 +23,8 @@ pub struct AllowedSet {
     bits: Box<[u64]>,
     /// Terms per field, summed over `searchable`.
     lengths: FieldLengths,
+    /// What its holder asked for in vain. Narrowed sets share it.
+    unseen: Arc<Unseen>,
 }
 
 impl AllowedSet {
@@ -34,7 +39,12 @@ impl AllowedSet {
         for document in &searchable {
             bits[document as usize / 64] |= 1 << (document % 64);
         }
-        Self { generation, readable, searchable, bits, lengths }
+        Self { generation, readable, searchable, bits, lengths, unseen: Arc::default() }
+    }
+
+    /// The same set, sharing with `other`, of the same readable tools, what was asked for in vain.
+    pub(crate) fn beside(self, other: &Self) -> Self {
+        Self { unseen: other.unseen.clone(), ..self }
     }
 
     /// Tools that may be read, in all versions.
@@ -63,6 +73,10 @@ impl AllowedSet {
 
     pub(crate) fn searchable(&self) -> &RoaringBitmap {
         &self.searchable
+    }
+
+    pub(crate) fn unseen(&self) -> &Unseen {
+        &self.unseen
     }
 
     pub(crate) fn lengths(&self) -> &FieldLengths {

@@ -79,6 +79,7 @@ mod places;
 mod rerank;
 #[cfg(test)]
 mod testing;
+mod unseen;
 
 pub use allowed::AllowedSet;
 pub use dense::DensePath;

@@ -7,11 +7,13 @@ use arrow::error::ArrowError;
 use roaring::RoaringBitmap;
 
 use super::table::ToolTable;
+use crate::allowed::AllowedSet;
 use crate::filter::Filter;
 use crate::grant::{Grant, Pattern, Selector};
 use crate::places::Layered;
 use crate::scopes::ScopeRequirement;
 use crate::tool_ref::ToolRef;
+use crate::unseen::Asked;
 
 /// What grants and filters ask about the tools, as bitmaps made once when a generation is opened: resolving a selector
 /// then costs its distinct namespaces, tags and scopes, not its tools (patterns over refs apart).
@@ -170,6 +172,40 @@ impl Attributes {
     pub fn newest_of(&self, family: Range<u32>, readable: &RoaringBitmap) -> Option<u32> {
         let versions = || family.clone().rev().filter(|&document| readable.contains(document));
         versions().find(|&document| !self.prereleases.contains(document)).or_else(|| versions().next())
+    }
+
+    /// A filter without the values that none of the set's readable tools has; `None` where that leaves nothing of a list,
+    /// and so of the catalog. A value that hidden tools have costs a look at them once, then as much as one that no tool
+    /// has.
+    pub fn seen(&self, filter: &Filter, allowed: &AllowedSet) -> Option<Filter> {
+        let readable = allowed.readable();
+        let in_ranges = |wanted: &dyn Fn(&NamespaceRange) -> bool| -> Option<bool> {
+            let mut ranges = self.namespaces.iter().filter(|range| wanted(range)).peekable();
+            ranges.peek()?;
+            Some(ranges.any(|range| readable.range_cardinality(range.documents.clone()) > 0))
+        };
+        let keep = |asked: Asked, values: &[String], is_seen: &dyn Fn(&str) -> Option<bool>| -> Option<Vec<String>> {
+            let seen = |value: &&String| {
+                if allowed.unseen().holds(asked, value) {
+                    return false;
+                }
+                let seen = is_seen(value);
+                if seen == Some(false) {
+                    allowed.unseen().insert(asked, value);
+                }
+                seen == Some(true)
+            };
+            let kept: Vec<String> = values.iter().filter(seen).cloned().collect();
+            (values.is_empty() || !kept.is_empty()).then_some(kept)
+        };
+        Some(Filter {
+            namespaces: keep(Asked::Namespace, &filter.namespaces, &|value| {
+                in_ranges(&|range| range.namespace == value)
+            })?,
+            sources: keep(Asked::Source, &filter.sources, &|value| in_ranges(&|range| range.source == value))?,
+            tags: keep(Asked::Tag, &filter.tags, &|value| Some(!self.tags.get(value)?.is_disjoint(readable)))?,
+            ..*filter
+        })
     }
 
     /// What of `newest` a filter leaves.

@@ -130,8 +130,11 @@ impl Snapshot {
     /// Narrows a set by a caller's filter. It can only take away, but for deprecated tools, which are always readable and
     /// are found on request.
     pub(crate) fn narrow(&self, allowed: &AllowedSet, filter: &Filter) -> AllowedSet {
-        let searchable = self.attributes.filtered(&self.attributes.newest(allowed.readable()), filter);
-        self.allowed_set(allowed.readable().clone(), searchable)
+        let searchable = match self.attributes.seen(filter, allowed) {
+            Some(filter) => self.attributes.filtered(&self.attributes.newest(allowed.readable()), &filter),
+            None => roaring::RoaringBitmap::new(),
+        };
+        self.allowed_set(allowed.readable().clone(), searchable).beside(allowed)
     }
 
     fn allowed_set(&self, readable: roaring::RoaringBitmap, searchable: roaring::RoaringBitmap) -> AllowedSet {

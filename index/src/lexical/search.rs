@@ -6,7 +6,7 @@ use std::path::Path;
 use tantivy::directory::MmapDirectory;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::{Index, InvertedIndexReader, SegmentReader};
-use tantivy::postings::Postings;
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, TERMINATED, TantivyError, Term};
 
@@ -15,6 +15,7 @@ use super::fields::{self, FIELD_B, FIELD_WEIGHTS, FieldLengths, K1, N_FIELDS};
 use crate::allowed::AllowedSet;
 use crate::fusion::{Scored, best};
 use crate::places::Layered;
+use crate::unseen::Asked;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
@@ -93,26 +94,31 @@ impl Layered<LexicalIndex> {
         let mut scored = Vec::new();
         let mut matching = Vec::new();
         for (term, repeats) in counted_terms(query) {
-            for (layer, index) in self.parts() {
-                for (reader, normaliser) in index.fields.iter().zip(&normalisers) {
-                    let term = Term::from_field_text(reader.field, &term);
-                    let Some(mut postings) = reader.postings.read_postings(&term, IndexRecordOption::WithFreqs)? else {
-                        continue;
-                    };
-                    let mut row = postings.doc();
-                    while row != TERMINATED {
-                        let document = self.places().document(layer, row);
-                        if let Some(document) = document.filter(|&document| allowed.is_searchable(document)) {
-                            let frequency = &mut frequencies[document as usize];
-                            if *frequency == 0.0 {
-                                matching.push(document);
-                            }
-                            let length = usize::from(reader.lengths.fieldnorm_id(row));
-                            *frequency += normaliser[length] * postings.term_freq() as f32;
+            let lists = self.lists(&term)?;
+            if lists.is_empty() || allowed.unseen().holds(Asked::Term, &term) {
+                continue;
+            }
+            for list in &lists {
+                let mut postings = list.open()?;
+                let mut row = postings.doc();
+                while row != TERMINATED {
+                    let document = self.places().document(list.layer, row);
+                    if let Some(document) = document.filter(|&document| allowed.is_searchable(document)) {
+                        let frequency = &mut frequencies[document as usize];
+                        if *frequency == 0.0 {
+                            matching.push(document);
                         }
-                        row = postings.advance();
+                        let length = usize::from(list.reader.lengths.fieldnorm_id(row));
+                        *frequency += normalisers[list.place][length] * postings.term_freq() as f32;
                     }
+                    row = postings.advance();
                 }
+            }
+            if matching.is_empty() {
+                if !self.any_readable(&lists, allowed)? {
+                    allowed.unseen().insert(Asked::Term, &term);
+                }
+                continue;
             }
             let document_frequency = matching.len() as f32;
             let idf = (1.0 + (n_allowed - document_frequency + 0.5) / (document_frequency + 0.5)).ln();
@@ -126,6 +132,49 @@ impl Layered<LexicalIndex> {
             }
         }
         Ok(best(scored.into_iter().map(|document| Scored { document, score: scores[document as usize] }), k))
+    }
+
+    /// The posting lists of a term, by layer and field.
+    fn lists(&self, term: &str) -> tantivy::Result<Vec<PostingList<'_>>> {
+        let mut lists = Vec::new();
+        for (layer, index) in self.parts() {
+            for (place, reader) in index.fields.iter().enumerate() {
+                if let Some(info) = reader.postings.get_term_info(&Term::from_field_text(reader.field, term))? {
+                    lists.push(PostingList { layer, place, reader, info });
+                }
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Whether any of the lists names a readable document.
+    fn any_readable(&self, lists: &[PostingList<'_>], allowed: &AllowedSet) -> tantivy::Result<bool> {
+        for list in lists {
+            let mut postings = list.open()?;
+            while postings.doc() != TERMINATED {
+                let document = self.places().document(list.layer, postings.doc());
+                if document.is_some_and(|document| allowed.readable().contains(document)) {
+                    return Ok(true);
+                }
+                postings.advance();
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A term's posting list in one field of one layer.
+struct PostingList<'a> {
+    layer: usize,
+    /// Of the field.
+    place: usize,
+    reader: &'a FieldReader,
+    info: TermInfo,
+}
+
+impl PostingList<'_> {
+    fn open(&self) -> tantivy::Result<SegmentPostings> {
+        Ok(self.reader.postings.read_postings_from_terminfo(&self.info, IndexRecordOption::WithFreqs)?)
     }
 }
 

@@ -61,6 +61,9 @@ fn an_answer_is_the_same_on_the_full_catalog_and_on_the_users_tools_alone() {
                 let here = answer(&full, &allowed, &request);
                 // Equal to the last bit of every score.
                 assert_eq!(here, answer(&alone, &everything, &request), "seed {seed}, {grant:?}, {request:?}");
+                // What was asked before, of the same set, is remembered and changes nothing.
+                assert_eq!(here, answer(&full, &allowed, &request), "seed {seed}, {grant:?}, {request:?}");
+                assert_eq!(here, answer(&full, &full.allow(&grant), &request), "seed {seed}, {grant:?}, {request:?}");
                 for hit in &here.hits {
                     assert!(theirs.contains(&hit.tool), "seed {seed}, {grant:?}: {}", hit.tool.reference);
                 }
