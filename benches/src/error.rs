@@ -98,6 +98,9 @@ pub enum BenchError {
         /// The generation.
         generation: u64,
     },
+    /// The server whose times were to be measured failed.
+    #[error("the server whose times are measured failed: {0}")]
+    Timing(String),
     /// A query was refused or failed.
     #[error("query {query:?} failed")]
     Search {

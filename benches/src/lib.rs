@@ -7,6 +7,7 @@
 pub mod delta;
 pub mod graph;
 pub mod relevance;
+pub mod timing;
 
 pub mod dataset;
 pub mod metrics;

@@ -387,6 +387,8 @@ pub enum BenchWhat {
     Relevance(RelevanceArgs),
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
+    /// Whether the time of an answer tells a hidden tool from a missing one
+    Timing(TimingArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
 }
@@ -402,6 +404,23 @@ pub struct BenchSyncArgs {
     /// Make vectors by hashing words instead of by the model: measures everything but the model
     #[arg(long)]
     pub hashing: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Two servers of the same size are asked the same: one hides what is asked for, the other has nothing of it. AUC is the\n\
+    chance that the first took longer: 0.5 tells nothing. The first question is about what neither has."
+)]
+pub struct TimingArgs {
+    /// Tools of the made-up catalog
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub tools: u32,
+    /// Answers of each kind to each question
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
+    pub answers: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, delta, graph, table, trec};
+use shortlist_benches::{BadTools, Dataset, delta, graph, table, timing, trec};
 use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
 
-use crate::args::{BenchArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs};
+use crate::args::{BenchArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -19,6 +19,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Relevance(args) => relevance(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
+        BenchWhat::Timing(args) => timing(args),
     }
 }
 
@@ -38,6 +39,30 @@ fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
         report.graph_p50_ms,
         report.scan_p50_ms
     ))?;
+    Ok(())
+}
+
+fn timing(args: &TimingArgs) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let report = timing::measure(home.path(), args.tools as usize, args.answers as usize)?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!(
+        "{} tools, {} visible, {} with the common hidden word; {} answers of each kind",
+        report.n_tools, report.n_visible, report.n_common, report.n_answers
+    ))?;
+    for question in &report.questions {
+        print::line(format!(
+            "{:<42} p50 {:>7.1} us, AUC {:.4} ± {:.4}, {:>+8.2} us, {:>10.0} answers needed",
+            question.name,
+            question.p50_us,
+            question.auc,
+            question.auc_error,
+            question.delta_us,
+            question.answers_needed
+        ))?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,328 @@
+//! [`measure`]: whether the time of an answer tells a hidden tool from a missing one.
+//!
+//! Two servers hold catalogs of the same size that differ in what the asker may not see: in one the hidden tools have the
+//! words, tags, refs and namespace that the questions are about, in the other they have none of them. Each question, the
+//! same bytes every time, goes to both in random order, again and again, to the routers in this process: no network adds noise
+//! to hide in, so a real attacker sees less. The first question is about what neither has, and shows what the method makes
+//! of no difference.
+//!
+//! For each question: the AUC, which is the chance that the answer of the server that hides something took longer (0.5 where
+//! time tells nothing; Mann and Whitney, 1947, with its normal approximation for the interval), the difference of the means
+//! without the slowest twentieth, and the answers of each kind that an attacker with this view needs to tell the two apart
+//! with 5 % error either way, `(1.645 + 1.645)² (σ₁² + σ₂²) / δ²`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+use shortlist_index::{
+    Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
+    TextRole, Tool, ToolRef,
+};
+use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
+use tower::ServiceExt;
+
+use crate::error::BenchError;
+use crate::metrics::percentile;
+
+/// The namespace of what the asker may see.
+const OPEN: &str = "open";
+
+/// What only hidden tools have.
+struct Hidden {
+    /// Their namespace, which is their tag too.
+    namespace: &'static str,
+    /// A word that many of them hold.
+    common: &'static str,
+    /// A word that the last of them holds.
+    rare: &'static str,
+}
+
+/// What the questions are about.
+const ASKED_FOR: Hidden = Hidden { namespace: "closed", common: "qzxcommoo", rare: "qzxrarooo" };
+/// What the hidden tools of the other catalog have in its place.
+const OTHER: Hidden = Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo" };
+/// A word that no tool of either holds.
+const MISSING: &str = "qzxabsoon";
+
+const SECRET: &str = "a secret of the benches";
+const DIMENSION: usize = 384;
+/// Words of the catalog's descriptions.
+const N_WORDS: usize = 2_000;
+/// Of a hundred tools, those that the asker may see.
+const VISIBLE_PERCENT: usize = 10;
+/// Of the hidden tools, one in so many holds the common hidden word.
+const COMMON_EVERY: usize = 2;
+/// Answers before any is counted.
+const N_WARM: usize = 200;
+
+/// What time tells, question by question.
+#[derive(Clone, Debug, Serialize)]
+pub struct TimingReport {
+    /// Tools in the catalog.
+    pub n_tools: usize,
+    /// Of these, those that the asker may see.
+    pub n_visible: usize,
+    /// Hidden tools with the common hidden word.
+    pub n_common: usize,
+    /// Answers of each kind to each question.
+    pub n_answers: usize,
+    /// One line a question.
+    pub questions: Vec<Question>,
+}
+
+/// One question, asked where its thing is hidden and where it is missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Question {
+    /// What was asked.
+    pub name: &'static str,
+    /// Median time of an answer where it is missing, in microseconds.
+    pub p50_us: f64,
+    /// The chance that an answer took longer where it is hidden.
+    pub auc: f64,
+    /// Half the width of its 95 % interval.
+    pub auc_error: f64,
+    /// How much longer it took, in microseconds: difference of the means without the slowest twentieth.
+    pub delta_us: f64,
+    /// The answers of each kind that an attacker needs.
+    pub answers_needed: f64,
+}
+
+/// Asks each question `n_answers` times of each server, over catalogs of `n_tools` made up by a fixed seed in the empty
+/// folder `home`. Vectors are made by hashing words, for a model's time would hide the rest.
+///
+/// # Errors
+/// [`BenchError`] when the catalog cannot be published, or a request fails.
+pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<TimingReport, BenchError> {
+    let catalog_of = |hidden: &Hidden| catalog(n_tools, hidden);
+    let asked_for = catalog_of(&ASKED_FOR)?;
+    let n_visible = asked_for.iter().filter(|tool| tool.reference.namespace() == OPEN).count();
+    let n_common = asked_for.iter().filter(|tool| tool.description.contains(ASKED_FOR.common)).count();
+    let hiding = Asker::new(&home.join("hiding"), asked_for)?;
+    let missing = Asker::new(&home.join("missing"), catalog_of(&OTHER)?)?;
+    let mut rng = fastrand::Rng::with_seed(17);
+    let mut questions = Vec::new();
+    for (name, question) in questions_of(n_tools) {
+        let (mut of_hidden, mut of_missing) = (Vec::new(), Vec::new());
+        for _ in 0..N_WARM + n_answers {
+            // In turn, in random order: whatever drifts hits both alike.
+            if rng.bool() {
+                of_hidden.push(hiding.ask(&question)?);
+                of_missing.push(missing.ask(&question)?);
+            } else {
+                of_missing.push(missing.ask(&question)?);
+                of_hidden.push(hiding.ask(&question)?);
+            }
+        }
+        questions.push(judge(name, of_hidden.split_off(N_WARM), of_missing.split_off(N_WARM)));
+    }
+    Ok(TimingReport { n_tools, n_visible, n_common, n_answers, questions })
+}
+
+/// A request, to be made many times.
+struct Asked {
+    method: Method,
+    path: String,
+    body: String,
+}
+
+/// What is asked.
+fn questions_of(n_tools: usize) -> Vec<(&'static str, Asked)> {
+    let post =
+        |door: &str, body: Value| Asked { method: Method::POST, path: format!("/v1/{door}"), body: body.to_string() };
+    let search = |query: &str| post("search_tools", json!({ "query": query }));
+    let tool = reference(ASKED_FOR.namespace, n_tools - 1);
+    let closed = ASKED_FOR.namespace;
+    let visible = "word1 word2";
+    vec![
+        ("nothing: a word that neither has", search(MISSING)),
+        ("a tool by its ref", Asked { method: Method::GET, path: format!("/v1/tools/{tool}"), body: String::new() }),
+        ("a tool's details", post("get_tool_details", json!({ "refs": [tool] }))),
+        ("a search for a word of one hidden tool", search(ASKED_FOR.rare)),
+        ("a search for a word of many hidden tools", search(ASKED_FOR.common)),
+        (
+            "a search within a hidden namespace",
+            post("search_tools", json!({ "query": visible, "namespaces": [closed] })),
+        ),
+        (
+            "a search with a tag of hidden tools",
+            post("search_tools", json!({ "query": visible, "filter": { "tags": [closed] } })),
+        ),
+        ("namespaces that begin so", post("list_namespaces", json!({ "prefix": closed }))),
+    ]
+}
+
+/// Asks the router as somebody who may see [`OPEN`] alone.
+struct Asker {
+    router: Router,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Asker {
+    fn new(home: &Path, catalog: Vec<Tool>) -> Result<Self, BenchError> {
+        fs::create_dir_all(home).map_err(failed)?;
+        let embedder = Arc::new(HashingEmbedder::new(DIMENSION));
+        publish(home, catalog, embedder.as_ref())?;
+        let policy = home.join("policy.toml");
+        let rule = format!("[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"{OPEN}\"]\n");
+        fs::write(&policy, rule).map_err(failed)?;
+        let identity = HeaderIdentity {
+            peers: vec!["127.0.0.1".parse().map_err(failed)?],
+            secret: Secret::new(SECRET).map_err(failed)?,
+        };
+        let config = Config::new(home.to_owned(), policy, identity);
+        let state = AppState::new(config, Models { embedder: Some(embedder), reranker: None });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok(Self { router: app(state), runtime: runtime.map_err(failed)? })
+    }
+
+    /// Microseconds from the request to the whole of its answer.
+    fn ask(&self, asked: &Asked) -> Result<f64, BenchError> {
+        let request = Request::builder()
+            .method(&asked.method)
+            .uri(&asked.path)
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
+            .header("x-shortlist-secret", SECRET)
+            .header("x-shortlist-user", "mallory")
+            .header("content-type", "application/json")
+            .body(Body::from(asked.body.clone()))
+            .map_err(failed)?;
+        let router = self.router.clone();
+        let start = Instant::now();
+        let answer = self.runtime.block_on(async {
+            let response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            (response.status(), to_bytes(response.into_body(), usize::MAX).await)
+        });
+        let us = start.elapsed().as_secs_f64() * 1e6;
+        answer.1.map_err(failed)?;
+        if answer.0.is_server_error() || answer.0 == StatusCode::UNAUTHORIZED {
+            return Err(BenchError::Timing(format!("{} answered {}", asked.path, answer.0)));
+        }
+        Ok(us)
+    }
+}
+
+fn failed(error: impl std::error::Error) -> BenchError {
+    BenchError::Timing(error.to_string())
+}
+
+fn reference(namespace: &str, number: usize) -> String {
+    format!("m://{namespace}.tool_{number:06}")
+}
+
+/// Tools of random words; the hidden ones hold words of their own too.
+fn catalog(n_tools: usize, hidden: &Hidden) -> Result<Vec<Tool>, BenchError> {
+    let mut rng = fastrand::Rng::with_seed(16);
+    let tool = |number: usize| {
+        let is_open = number % 100 < VISIBLE_PERCENT;
+        let namespace = if is_open { OPEN } else { hidden.namespace };
+        let mut words: Vec<String> = (0..12).map(|_| format!("word{}", rng.usize(..N_WORDS))).collect();
+        words.extend((!is_open && number.is_multiple_of(COMMON_EVERY)).then(|| hidden.common.to_owned()));
+        words.extend((number == n_tools - 1).then(|| hidden.rare.to_owned()));
+        let reference: ToolRef = reference(namespace, number).parse().map_err(failed)?;
+        Ok(Tool {
+            name: reference.name().to_owned(),
+            reference,
+            title: None,
+            description: words.join(" "),
+            input_schema: None,
+            output_schema: None,
+            annotations: Annotations::default(),
+            tags: vec![namespace.to_owned()],
+            execution: Execution::default(),
+            required_scopes: ScopeRequirement::none(),
+            deprecation: None,
+            provenance: Provenance { source_type: "bench".to_owned(), foreign_id: number.to_string() },
+        })
+    };
+    (0..n_tools).map(tool).collect()
+}
+
+fn publish(home: &Path, catalog: Vec<Tool>, embedder: &HashingEmbedder) -> Result<(), BenchError> {
+    let embed = |tool: Tool| {
+        let vector = embedder.embed(TextRole::Document, &tool.embedding_text()).map_err(failed)?;
+        Ok((tool, vector))
+    };
+    let generation = NewGeneration {
+        tools: catalog.into_iter().map(embed).collect::<Result<_, BenchError>>()?,
+        embedder: embedder.fingerprint().clone(),
+        dimension: DIMENSION,
+        sources: BTreeMap::new(),
+        created_unix_s: 0,
+    };
+    let store = Store::new(home);
+    let lock = store.lock()?;
+    store.publish(&lock, generation, &mut |_| {})?;
+    Ok(())
+}
+
+/// Compares the times of answers about hidden things with those about missing ones.
+fn judge(name: &'static str, mut hidden: Vec<f64>, mut missing: Vec<f64>) -> Question {
+    hidden.sort_by(f64::total_cmp);
+    missing.sort_by(f64::total_cmp);
+    let n = hidden.len() as f64;
+    // For each time of a hidden thing, the missing ones that were faster, and half of those as fast.
+    let faster: usize = hidden
+        .iter()
+        .map(|&time| missing.partition_point(|&other| other < time) + missing.partition_point(|&other| other <= time))
+        .sum();
+    let auc = faster as f64 / 2.0 / (n * n);
+    let (mean_hidden, variance_hidden) = trimmed(&hidden);
+    let (mean_missing, variance_missing) = trimmed(&missing);
+    let delta_us = mean_hidden - mean_missing;
+    let z: f64 = 1.645 + 1.645;
+    Question {
+        name,
+        p50_us: percentile(&missing, 0.5),
+        auc,
+        auc_error: 1.96 * ((2.0 * n + 1.0) / (12.0 * n * n)).sqrt(),
+        delta_us,
+        answers_needed: z * z * (variance_hidden + variance_missing) / (delta_us * delta_us),
+    }
+}
+
+/// Mean and variance without the slowest twentieth.
+fn trimmed(sorted: &[f64]) -> (f64, f64) {
+    let kept = &sorted[..sorted.len() - sorted.len() / 20];
+    let n = kept.len() as f64;
+    let mean = kept.iter().sum::<f64>() / n;
+    (mean, kept.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_found_and_none_is_not() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut times =
+            |n: usize, shift: f64| -> Vec<f64> { (0..n).map(|_| 100.0 + 20.0 * rng.f64() + shift).collect() };
+        let none = judge("none", times(5_000, 0.0), times(5_000, 0.0));
+        assert!((none.auc - 0.5).abs() < none.auc_error, "{none:?}");
+        assert!(none.answers_needed > 5_000.0, "{none:?}");
+        let some = judge("some", times(5_000, 5.0), times(5_000, 0.0));
+        assert!(some.auc - 0.5 > 10.0 * some.auc_error && (some.delta_us - 5.0).abs() < 0.5, "{some:?}");
+        assert!(some.answers_needed < 50.0, "{some:?}");
+    }
+
+    #[test]
+    fn every_question_is_answered() {
+        let home = tempfile::tempdir().expect("a folder");
+        let report = measure(home.path(), 300, 3).expect("it measures");
+        assert_eq!((report.n_visible, report.n_common), (30, 135));
+        assert_eq!(report.questions.len(), questions_of(300).len());
+    }
+}
