@@ -1,15 +1,16 @@
 //! [`measure`]: whether the time of an answer tells a hidden tool from a missing one.
 //!
-//! Two servers hold catalogs of the same size that differ in what the asker may not see: in one the hidden tools have the
-//! words, tags, refs and namespace that the questions are about, in the other they have none of them. Each question, the
-//! same bytes every time, goes to both in random order, again and again, to the routers in this process: no network adds noise
-//! to hide in, so a real attacker sees less. The first question is about what neither has, and shows what the method makes
-//! of no difference.
+//! Two servers hold catalogs of the same size. In one the hidden tools have certain words, tags, refs and a namespace; in the
+//! other they have others in their place. Each question comes in two wordings, about the ones and about the others, so that
+//! on either server one wording is about something hidden and the other about something missing. Both go to the routers in
+//! this process in random order, again and again, and are compared on the same server; that the words differ, and the
+//! servers, cancels out in the mean of the two comparisons. No network adds noise to hide in, so a real attacker sees less.
+//! The first question is about what neither server has, and shows what the method makes of no difference.
 //!
-//! For each question: the AUC, which is the chance that the answer of the server that hides something took longer (0.5 where
-//! time tells nothing; Mann and Whitney, 1947, with its normal approximation for the interval), the difference of the means
-//! without the slowest twentieth, and the answers of each kind that an attacker with this view needs to tell the two apart
-//! with 5 % error either way, `(1.645 + 1.645)² (σ₁² + σ₂²) / δ²`.
+//! For each question: the AUC, which is the chance that an answer about the hidden thing took longer (0.5 where time tells
+//! nothing; Mann and Whitney, 1947, with its normal approximation for the interval), the difference of the means without the
+//! slowest twentieth, and the answers of each kind that an attacker with this view needs to tell the two apart with 5 % error
+//! either way, `(1.645 + 1.645)² (σ₁² + σ₂²) / δ²`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,14 +46,14 @@ struct Hidden {
     common: &'static str,
     /// A word that the last of them holds.
     rare: &'static str,
+    /// A word that none of them holds; for the comparison of nothing with nothing.
+    missing: &'static str,
 }
 
-/// What the questions are about.
-const ASKED_FOR: Hidden = Hidden { namespace: "closed", common: "qzxcommoo", rare: "qzxrarooo" };
-/// What the hidden tools of the other catalog have in its place.
-const OTHER: Hidden = Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo" };
-/// A word that no tool of either holds.
-const MISSING: &str = "qzxabsoon";
+/// What the hidden tools of one catalog have.
+const ONE: Hidden = Hidden { namespace: "closed", common: "qzxcommoo", rare: "qzxrarooo", missing: "qzxabsoon" };
+/// What those of the other have in its place.
+const OTHER: Hidden = Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo", missing: "qzxabsuun" };
 
 const SECRET: &str = "a secret of the benches";
 const DIMENSION: usize = 384;
@@ -74,7 +75,7 @@ pub struct TimingReport {
     pub n_visible: usize,
     /// Hidden tools with the common hidden word.
     pub n_common: usize,
-    /// Answers of each kind to each question.
+    /// Answers of each kind to each question, from each server.
     pub n_answers: usize,
     /// One line a question.
     pub questions: Vec<Question>,
@@ -104,26 +105,32 @@ pub struct Question {
 /// [`BenchError`] when the catalog cannot be published, or a request fails.
 pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<TimingReport, BenchError> {
     let catalog_of = |hidden: &Hidden| catalog(n_tools, hidden);
-    let asked_for = catalog_of(&ASKED_FOR)?;
+    let asked_for = catalog_of(&ONE)?;
     let n_visible = asked_for.iter().filter(|tool| tool.reference.namespace() == OPEN).count();
-    let n_common = asked_for.iter().filter(|tool| tool.description.contains(ASKED_FOR.common)).count();
-    let hiding = Asker::new(&home.join("hiding"), asked_for)?;
-    let missing = Asker::new(&home.join("missing"), catalog_of(&OTHER)?)?;
+    let n_common = asked_for.iter().filter(|tool| tool.description.contains(ONE.common)).count();
+    let servers = [Asker::new(&home.join("one"), asked_for)?, Asker::new(&home.join("other"), catalog_of(&OTHER)?)?];
     let mut rng = fastrand::Rng::with_seed(17);
     let mut questions = Vec::new();
-    for (name, question) in questions_of(n_tools) {
-        let (mut of_hidden, mut of_missing) = (Vec::new(), Vec::new());
-        for _ in 0..N_WARM + n_answers {
-            // In turn, in random order: whatever drifts hits both alike.
-            if rng.bool() {
-                of_hidden.push(hiding.ask(&question)?);
-                of_missing.push(missing.ask(&question)?);
-            } else {
-                of_missing.push(missing.ask(&question)?);
-                of_hidden.push(hiding.ask(&question)?);
+    for ((name, about_one), (_, about_other)) in
+        questions_of(n_tools, &ONE).into_iter().zip(questions_of(n_tools, &OTHER))
+    {
+        let mut compare = |server: &Asker, hidden: &Asked, missing: &Asked| -> Result<Comparison, BenchError> {
+            let (mut of_hidden, mut of_missing) = (Vec::new(), Vec::new());
+            for _ in 0..N_WARM + n_answers {
+                // In turn, in random order: whatever drifts hits both alike.
+                if rng.bool() {
+                    of_hidden.push(server.ask(hidden)?);
+                    of_missing.push(server.ask(missing)?);
+                } else {
+                    of_missing.push(server.ask(missing)?);
+                    of_hidden.push(server.ask(hidden)?);
+                }
             }
-        }
-        questions.push(judge(name, of_hidden.split_off(N_WARM), of_missing.split_off(N_WARM)));
+            Ok(judge(of_hidden.split_off(N_WARM), of_missing.split_off(N_WARM)))
+        };
+        let one = compare(&servers[0], &about_one, &about_other)?;
+        let other = compare(&servers[1], &about_other, &about_one)?;
+        questions.push(one.with(&other).question(name));
     }
     Ok(TimingReport { n_tools, n_visible, n_common, n_answers, questions })
 }
@@ -135,20 +142,20 @@ struct Asked {
     body: String,
 }
 
-/// What is asked.
-fn questions_of(n_tools: usize) -> Vec<(&'static str, Asked)> {
+/// What is asked, about these.
+fn questions_of(n_tools: usize, about: &Hidden) -> Vec<(&'static str, Asked)> {
     let post =
         |door: &str, body: Value| Asked { method: Method::POST, path: format!("/v1/{door}"), body: body.to_string() };
     let search = |query: &str| post("search_tools", json!({ "query": query }));
-    let tool = reference(ASKED_FOR.namespace, n_tools - 1);
-    let closed = ASKED_FOR.namespace;
+    let tool = reference(about.namespace, n_tools - 1);
+    let closed = about.namespace;
     let visible = "word1 word2";
     vec![
-        ("nothing: a word that neither has", search(MISSING)),
+        ("nothing: a word that neither has", search(about.missing)),
         ("a tool by its ref", Asked { method: Method::GET, path: format!("/v1/tools/{tool}"), body: String::new() }),
         ("a tool's details", post("get_tool_details", json!({ "refs": [tool] }))),
-        ("a search for a word of one hidden tool", search(ASKED_FOR.rare)),
-        ("a search for a word of many hidden tools", search(ASKED_FOR.common)),
+        ("a search for a word of one hidden tool", search(about.rare)),
+        ("a search for a word of many hidden tools", search(about.common)),
         (
             "a search within a hidden namespace",
             post("search_tools", json!({ "query": visible, "namespaces": [closed] })),
@@ -268,8 +275,17 @@ fn publish(home: &Path, catalog: Vec<Tool>, embedder: &HashingEmbedder) -> Resul
     Ok(())
 }
 
-/// Compares the times of answers about hidden things with those about missing ones.
-fn judge(name: &'static str, mut hidden: Vec<f64>, mut missing: Vec<f64>) -> Question {
+/// The times of answers about something hidden against those about something missing.
+struct Comparison {
+    n: f64,
+    p50_us: f64,
+    auc: f64,
+    delta_us: f64,
+    /// Of a difference of two answers.
+    variance: f64,
+}
+
+fn judge(mut hidden: Vec<f64>, mut missing: Vec<f64>) -> Comparison {
     hidden.sort_by(f64::total_cmp);
     missing.sort_by(f64::total_cmp);
     let n = hidden.len() as f64;
@@ -278,18 +294,41 @@ fn judge(name: &'static str, mut hidden: Vec<f64>, mut missing: Vec<f64>) -> Que
         .iter()
         .map(|&time| missing.partition_point(|&other| other < time) + missing.partition_point(|&other| other <= time))
         .sum();
-    let auc = faster as f64 / 2.0 / (n * n);
     let (mean_hidden, variance_hidden) = trimmed(&hidden);
     let (mean_missing, variance_missing) = trimmed(&missing);
-    let delta_us = mean_hidden - mean_missing;
-    let z: f64 = 1.645 + 1.645;
-    Question {
-        name,
+    Comparison {
+        n,
         p50_us: percentile(&missing, 0.5),
-        auc,
-        auc_error: 1.96 * ((2.0 * n + 1.0) / (12.0 * n * n)).sqrt(),
-        delta_us,
-        answers_needed: z * z * (variance_hidden + variance_missing) / (delta_us * delta_us),
+        auc: faster as f64 / 2.0 / (n * n),
+        delta_us: mean_hidden - mean_missing,
+        variance: variance_hidden + variance_missing,
+    }
+}
+
+impl Comparison {
+    /// The mean of two.
+    fn with(&self, other: &Self) -> Self {
+        let mean = |of: fn(&Self) -> f64| f64::midpoint(of(self), of(other));
+        Self {
+            n: self.n + other.n,
+            p50_us: mean(|c| c.p50_us),
+            auc: mean(|c| c.auc),
+            delta_us: mean(|c| c.delta_us),
+            variance: mean(|c| c.variance),
+        }
+    }
+
+    fn question(&self, name: &'static str) -> Question {
+        let &Self { n, p50_us, auc, delta_us, variance } = self;
+        let z: f64 = 1.645 + 1.645;
+        Question {
+            name,
+            p50_us,
+            auc,
+            auc_error: 1.96 * ((2.0 * n + 1.0) / (12.0 * n * n)).sqrt(),
+            delta_us,
+            answers_needed: z * z * variance / (delta_us * delta_us),
+        }
     }
 }
 
@@ -310,10 +349,10 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let mut times =
             |n: usize, shift: f64| -> Vec<f64> { (0..n).map(|_| 100.0 + 20.0 * rng.f64() + shift).collect() };
-        let none = judge("none", times(5_000, 0.0), times(5_000, 0.0));
+        let none = judge(times(5_000, 0.0), times(5_000, 0.0)).question("none");
         assert!((none.auc - 0.5).abs() < none.auc_error, "{none:?}");
         assert!(none.answers_needed > 5_000.0, "{none:?}");
-        let some = judge("some", times(5_000, 5.0), times(5_000, 0.0));
+        let some = judge(times(5_000, 5.0), times(5_000, 0.0)).question("some");
         assert!(some.auc - 0.5 > 10.0 * some.auc_error && (some.delta_us - 5.0).abs() < 0.5, "{some:?}");
         assert!(some.answers_needed < 50.0, "{some:?}");
     }
@@ -323,6 +362,6 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         let report = measure(home.path(), 300, 3).expect("it measures");
         assert_eq!((report.n_visible, report.n_common), (30, 135));
-        assert_eq!(report.questions.len(), questions_of(300).len());
+        assert_eq!(report.questions.len(), questions_of(300, &ONE).len());
     }
 }

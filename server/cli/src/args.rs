@@ -411,8 +411,9 @@ pub struct BenchSyncArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Two servers of the same size are asked the same: one hides what is asked for, the other has nothing of it. AUC is the\n\
-    chance that the first took longer: 0.5 tells nothing. The first question is about what neither has."
+    after_help = "Two servers hide different things. Each question is asked about the ones and about the others, so that on either\n\
+    server one wording is about something hidden and one about something missing. AUC is the chance that the hidden one took\n\
+    longer: 0.5 tells nothing. The first question is about what neither has."
 )]
 pub struct TimingArgs {
     /// Tools of the made-up catalog
