@@ -5,6 +5,7 @@
 //! score the same, so that nobody has to trust our arithmetic.
 
 pub mod delta;
+pub mod fuzz;
 pub mod graph;
 pub mod relevance;
 pub mod timing;
@@ -18,6 +19,7 @@ pub mod trec;
 mod catalog_index;
 mod error;
 mod queries;
+mod server;
 
 pub use dataset::{BadTools, Dataset};
 pub use error::BenchError;

@@ -12,57 +12,20 @@
 //! slowest twentieth, and the answers of each kind that an attacker with this view needs to tell the two apart with 5 % error
 //! either way, `(1.645 + 1.645)² (σ₁² + σ₂²) / δ²`.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use shortlist_index::{
-    Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
-    TextRole, Tool, ToolRef,
-};
-use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
-use tower::ServiceExt;
+use shortlist_index::Tool;
 
 use crate::error::BenchError;
 use crate::metrics::percentile;
+use crate::server::{Hidden, ONE, OPEN, OTHER, catalog, failed, reference, request, router, send};
 
-/// The namespace of what the asker may see.
-const OPEN: &str = "open";
-
-/// What only hidden tools have.
-struct Hidden {
-    /// Their namespace, which is their tag too.
-    namespace: &'static str,
-    /// A word that many of them hold.
-    common: &'static str,
-    /// A word that the last of them holds.
-    rare: &'static str,
-    /// A word that none of them holds; for the comparison of nothing with nothing.
-    missing: &'static str,
-}
-
-/// What the hidden tools of one catalog have.
-const ONE: Hidden = Hidden { namespace: "closed", common: "qzxcommoo", rare: "qzxrarooo", missing: "qzxabsoon" };
-/// What those of the other have in its place.
-const OTHER: Hidden = Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo", missing: "qzxabsuun" };
-
-const SECRET: &str = "a secret of the benches";
-const DIMENSION: usize = 384;
-/// Words of the catalog's descriptions.
-const N_WORDS: usize = 2_000;
-/// Of a hundred tools, those that the asker may see.
-const VISIBLE_PERCENT: usize = 10;
-/// Of the hidden tools, one in so many holds the common hidden word.
-const COMMON_EVERY: usize = 2;
 /// Answers before any is counted.
 const N_WARM: usize = 200;
 
@@ -176,40 +139,17 @@ struct Asker {
 
 impl Asker {
     fn new(home: &Path, catalog: Vec<Tool>) -> Result<Self, BenchError> {
-        fs::create_dir_all(home).map_err(failed)?;
-        let embedder = Arc::new(HashingEmbedder::new(DIMENSION));
-        publish(home, catalog, embedder.as_ref())?;
-        let policy = home.join("policy.toml");
-        let rule = format!("[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"{OPEN}\"]\n");
-        fs::write(&policy, rule).map_err(failed)?;
-        let identity = HeaderIdentity {
-            peers: vec!["127.0.0.1".parse().map_err(failed)?],
-            secret: Secret::new(SECRET).map_err(failed)?,
-        };
-        let config = Config::new(home.to_owned(), policy, identity);
-        let state = AppState::new(config, Models { embedder: Some(embedder), reranker: None });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Ok(Self { router: app(state), runtime: runtime.map_err(failed)? })
+        Ok(Self { router: router(home, catalog)?, runtime: runtime.map_err(failed)? })
     }
 
     /// Microseconds from the request to the whole of its answer.
     fn ask(&self, asked: &Asked) -> Result<f64, BenchError> {
-        let request = Request::builder()
-            .method(&asked.method)
-            .uri(&asked.path)
-            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
-            .header("x-shortlist-secret", SECRET)
-            .header("x-shortlist-user", "mallory")
-            .header("content-type", "application/json")
-            .body(Body::from(asked.body.clone()))
-            .map_err(failed)?;
+        let request = request(&asked.method, &asked.path).body(Body::from(asked.body.clone())).map_err(failed)?;
         let router = self.router.clone();
         let start = Instant::now();
         let answer = self.runtime.block_on(async {
-            let response = match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+            let response = send(router, request).await;
             (response.status(), to_bytes(response.into_body(), usize::MAX).await)
         });
         let us = start.elapsed().as_secs_f64() * 1e6;
@@ -219,60 +159,6 @@ impl Asker {
         }
         Ok(us)
     }
-}
-
-fn failed(error: impl std::error::Error) -> BenchError {
-    BenchError::Timing(error.to_string())
-}
-
-fn reference(namespace: &str, number: usize) -> String {
-    format!("m://{namespace}.tool_{number:06}")
-}
-
-/// Tools of random words; the hidden ones hold words of their own too.
-fn catalog(n_tools: usize, hidden: &Hidden) -> Result<Vec<Tool>, BenchError> {
-    let mut rng = fastrand::Rng::with_seed(16);
-    let tool = |number: usize| {
-        let is_open = number % 100 < VISIBLE_PERCENT;
-        let namespace = if is_open { OPEN } else { hidden.namespace };
-        let mut words: Vec<String> = (0..12).map(|_| format!("word{}", rng.usize(..N_WORDS))).collect();
-        words.extend((!is_open && number.is_multiple_of(COMMON_EVERY)).then(|| hidden.common.to_owned()));
-        words.extend((number == n_tools - 1).then(|| hidden.rare.to_owned()));
-        let reference: ToolRef = reference(namespace, number).parse().map_err(failed)?;
-        Ok(Tool {
-            name: reference.name().to_owned(),
-            reference,
-            title: None,
-            description: words.join(" "),
-            input_schema: None,
-            output_schema: None,
-            annotations: Annotations::default(),
-            tags: vec![namespace.to_owned()],
-            execution: Execution::default(),
-            required_scopes: ScopeRequirement::none(),
-            deprecation: None,
-            provenance: Provenance { source_type: "bench".to_owned(), foreign_id: number.to_string() },
-        })
-    };
-    (0..n_tools).map(tool).collect()
-}
-
-fn publish(home: &Path, catalog: Vec<Tool>, embedder: &HashingEmbedder) -> Result<(), BenchError> {
-    let embed = |tool: Tool| {
-        let vector = embedder.embed(TextRole::Document, &tool.embedding_text()).map_err(failed)?;
-        Ok((tool, vector))
-    };
-    let generation = NewGeneration {
-        tools: catalog.into_iter().map(embed).collect::<Result<_, BenchError>>()?,
-        embedder: embedder.fingerprint().clone(),
-        dimension: DIMENSION,
-        sources: BTreeMap::new(),
-        created_unix_s: 0,
-    };
-    let store = Store::new(home);
-    let lock = store.lock()?;
-    store.publish(&lock, generation, &mut |_| {})?;
-    Ok(())
 }
 
 /// The times of answers about something hidden against those about something missing.

@@ -166,6 +166,17 @@ impl Source for Arcade {
     }
 }
 
+/// Reads a worker's list, as a pass does. For fuzzing, which has no use for a worker.
+#[doc(hidden)]
+pub fn read_list(body: &[u8]) -> Vec<Record> {
+    let tools: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
+    let record = |(position, tool): (usize, Value)| {
+        let draft = definition::draft(tool, position).map_err(|refusal| rejection(&refusal.record, refusal.reason))?;
+        normalize(draft, "desk", SOURCE_TYPE)
+    };
+    tools.into_iter().enumerate().map(record).collect()
+}
+
 fn tools_url(base: &str) -> Result<Url, String> {
     let mut url = Url::parse(base).map_err(|error| format!("base_url {base:?} is no address: {error}"))?;
     if url.query().is_some() || url.fragment().is_some() {

@@ -36,6 +36,7 @@ use self::pass::{Pass, Reading, Stamp};
 use super::{Fetched, Record, Source, SourceState};
 use crate::error::SourceError;
 use crate::network::{Auth, Client, ClientOptions, Got, Network, Pause, printable};
+use crate::normalize::{normalize, rejection};
 
 pub use self::config::{AutomationHubConfig, EtagCovers, FieldMap};
 
@@ -233,6 +234,19 @@ fn actions_url(base: &str) -> Result<Url, String> {
         Err(()) => return Err("base_url has no host".to_owned()),
     };
     Ok(url)
+}
+
+/// Reads a page of a hub that is set up as usual, as a pass does. For fuzzing, which has no use for a hub.
+#[doc(hidden)]
+pub fn read_page(body: &[u8]) -> Vec<Record> {
+    let config = AutomationHubConfig::new("hub", "https://hub.example");
+    let page = Url::parse("https://hub.example").ok().and_then(|url| page::Page::parse(body, &config, &url).ok());
+    let actions = page.map(|page| page.actions).unwrap_or_default();
+    let record = |action| {
+        let draft = record::draft(action, &config.fields, "an action");
+        normalize(draft.map_err(|refusal| rejection(&refusal.record, refusal.reason))?, &config.name, "automation_hub")
+    };
+    actions.into_iter().map(record).collect()
 }
 
 #[cfg(test)]

@@ -62,6 +62,21 @@ pub struct Mcp {
     retry: Mutex<Option<(Instant, Duration)>>,
 }
 
+/// Reads a page of a listing, as a pass does. For fuzzing, which has no use for a server.
+#[doc(hidden)]
+pub fn read_page(body: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut sink = |position: &str, tool: serde_json::Value| {
+        let draft = record::draft(tool, "tools", false).map_err(|reason| rejection(position, reason));
+        records.push(draft.and_then(|draft| normalize(draft, "mcp", SOURCE_TYPE)));
+    };
+    if let Ok(page) = serde_json::from_slice(body) {
+        // A page that is refused gives what came before its fault.
+        let _ = listing::Listing::new(listing::Limits::default(), false).take(page, &mut sink);
+    }
+    records
+}
+
 /// What the last complete pass left.
 #[derive(Default)]
 struct Last {

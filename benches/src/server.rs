@@ -1,0 +1,141 @@
+//! The real server over a made-up catalog in this process, for what measures and fuzzes its doors.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request, Response, request};
+use shortlist_index::{
+    Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
+    TextRole, Tool, ToolRef,
+};
+use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
+use tower::ServiceExt;
+
+use crate::error::BenchError;
+
+/// The namespace of what the asker may see.
+pub(crate) const OPEN: &str = "open";
+
+/// What only hidden tools have.
+pub(crate) struct Hidden {
+    /// Their namespace, which is their tag too.
+    pub namespace: &'static str,
+    /// A word that many of them hold.
+    pub common: &'static str,
+    /// A word that the last of them holds.
+    pub rare: &'static str,
+    /// A word that none of them holds; for the comparison of nothing with nothing.
+    pub missing: &'static str,
+}
+
+/// What the hidden tools of one catalog have.
+pub(crate) const ONE: Hidden =
+    Hidden { namespace: "closed", common: "qzxcommoo", rare: "qzxrarooo", missing: "qzxabsoon" };
+/// What those of the other have in its place.
+pub(crate) const OTHER: Hidden =
+    Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo", missing: "qzxabsuun" };
+
+/// What the asker's gateway proves itself with.
+const SECRET: &str = "a secret of the benches";
+const DIMENSION: usize = 384;
+/// Words of the catalog's descriptions.
+const N_WORDS: usize = 2_000;
+/// Of a hundred tools, those that the asker may see.
+const VISIBLE_PERCENT: usize = 10;
+/// Of the hidden tools, one in so many holds the common hidden word.
+const COMMON_EVERY: usize = 2;
+/// The doors of a server over this catalog, in the folder `home`. Everybody may see [`OPEN`] alone. Vectors are made by hashing
+/// words.
+pub(crate) fn router(home: &Path, catalog: Vec<Tool>) -> Result<Router, BenchError> {
+    fs::create_dir_all(home).map_err(failed)?;
+    let embedder = Arc::new(HashingEmbedder::new(DIMENSION));
+    publish(home, catalog, embedder.as_ref())?;
+    let policy = home.join("policy.toml");
+    let rule = format!("[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"{OPEN}\"]\n");
+    fs::write(&policy, rule).map_err(failed)?;
+    let identity = HeaderIdentity {
+        peers: vec!["127.0.0.1".parse().map_err(failed)?],
+        secret: Secret::new(SECRET).map_err(failed)?,
+    };
+    let config = Config::new(home.to_owned(), policy, identity);
+    Ok(app(AppState::new(config, Models { embedder: Some(embedder), reranker: None })))
+}
+
+/// A request of somebody whom no rule names.
+pub(crate) fn request(method: &Method, path: &str) -> request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
+        .header("x-shortlist-secret", SECRET)
+        .header("x-shortlist-user", "mallory")
+        .header("content-type", "application/json")
+}
+
+/// The router's answer; routers do not fail.
+pub(crate) async fn send(router: Router, request: Request<Body>) -> Response<Body> {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+pub(crate) fn failed(error: impl std::error::Error) -> BenchError {
+    BenchError::Timing(error.to_string())
+}
+
+pub(crate) fn reference(namespace: &str, number: usize) -> String {
+    format!("m://{namespace}.tool_{number:06}")
+}
+
+/// Tools of random words, made up by a fixed seed; the hidden ones hold words of their own too.
+pub(crate) fn catalog(n_tools: usize, hidden: &Hidden) -> Result<Vec<Tool>, BenchError> {
+    let mut rng = fastrand::Rng::with_seed(16);
+    let tool = |number: usize| {
+        let is_open = number % 100 < VISIBLE_PERCENT;
+        let namespace = if is_open { OPEN } else { hidden.namespace };
+        let mut words: Vec<String> = (0..12).map(|_| format!("word{}", rng.usize(..N_WORDS))).collect();
+        words.extend((!is_open && number.is_multiple_of(COMMON_EVERY)).then(|| hidden.common.to_owned()));
+        words.extend((number == n_tools - 1).then(|| hidden.rare.to_owned()));
+        let reference: ToolRef = reference(namespace, number).parse().map_err(failed)?;
+        Ok(Tool {
+            name: reference.name().to_owned(),
+            reference,
+            title: None,
+            description: words.join(" "),
+            input_schema: None,
+            output_schema: None,
+            annotations: Annotations::default(),
+            tags: vec![namespace.to_owned()],
+            execution: Execution::default(),
+            required_scopes: ScopeRequirement::none(),
+            deprecation: None,
+            provenance: Provenance { source_type: "bench".to_owned(), foreign_id: number.to_string() },
+        })
+    };
+    (0..n_tools).map(tool).collect()
+}
+
+fn publish(home: &Path, catalog: Vec<Tool>, embedder: &HashingEmbedder) -> Result<(), BenchError> {
+    let embed = |tool: Tool| {
+        let vector = embedder.embed(TextRole::Document, &tool.embedding_text()).map_err(failed)?;
+        Ok((tool, vector))
+    };
+    let generation = NewGeneration {
+        tools: catalog.into_iter().map(embed).collect::<Result<_, BenchError>>()?,
+        embedder: embedder.fingerprint().clone(),
+        dimension: DIMENSION,
+        sources: BTreeMap::new(),
+        created_unix_s: 0,
+    };
+    let store = Store::new(home);
+    let lock = store.lock()?;
+    store.publish(&lock, generation, &mut |_| {})?;
+    Ok(())
+}

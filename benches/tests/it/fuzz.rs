@@ -1,0 +1,56 @@
+//! Every fuzz target takes its seeds, and thousands of mutations of them, on each run of the tests.
+
+use shortlist_benches::fuzz::TARGETS;
+
+/// Mutations of each seed.
+const N_MUTATIONS: usize = 1_500;
+
+/// One to four random edits: a byte changed, taken out, put in, or a piece copied over another.
+fn mutated(seed: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..rng.usize(1..5) {
+        let (at, n) = (rng.usize(..=bytes.len()), rng.usize(1..12));
+        let end = bytes.len().min(at + n);
+        match rng.u8(..5) {
+            0 => bytes.splice(at..end, []).for_each(drop),
+            1 => bytes.insert(at, rng.u8(..)),
+            2 => bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1 << rng.u8(..8)),
+            3 => {
+                let odd = [
+                    &b"\""[..],
+                    b"{",
+                    b"}",
+                    b"[",
+                    b"null",
+                    b"-1",
+                    b"1e999",
+                    b"\xff",
+                    b"\n",
+                    b"\\u0000",
+                    b"$ref",
+                    b"#/",
+                ];
+                bytes.splice(at..at, odd[rng.usize(..odd.len())].iter().copied()).for_each(drop);
+            }
+            _ => {
+                let piece = bytes[at..end].to_vec();
+                let to = rng.usize(..=bytes.len());
+                bytes.splice(to..to, piece).for_each(drop);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn every_parser_of_foreign_bytes_takes_whatever_comes() {
+    for target in &TARGETS {
+        let mut rng = fastrand::Rng::with_seed(23);
+        for seed in target.seeds {
+            (target.run)(seed);
+            for _ in 0..N_MUTATIONS {
+                (target.run)(&mutated(seed, &mut rng));
+            }
+        }
+    }
+}
