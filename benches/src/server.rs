@@ -14,7 +14,7 @@ use shortlist_index::{
     Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
     TextRole, Tool, ToolRef,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
 use tower::ServiceExt;
 
 use crate::error::BenchError;
@@ -59,11 +59,10 @@ pub(crate) fn router(home: &Path, catalog: Vec<Tool>) -> Result<Router, BenchErr
     let policy = home.join("policy.toml");
     let rule = format!("[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"{OPEN}\"]\n");
     fs::write(&policy, rule).map_err(failed)?;
-    let identity = HeaderIdentity {
-        peers: vec!["127.0.0.1".parse().map_err(failed)?],
-        secret: Secret::new(SECRET).map_err(failed)?,
-    };
-    let config = Config::new(home.to_owned(), policy, identity);
+    let secret = Secret::new(SECRET).map_err(failed)?;
+    let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().map_err(failed)?], secret: secret.clone() };
+    let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
+    let config = Config::new(home.to_owned(), policy, secret, identity);
     Ok(app(AppState::new(config, Models { embedder: Some(embedder), reranker: None })))
 }
 

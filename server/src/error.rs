@@ -125,13 +125,20 @@ pub(crate) struct ApiError {
     pub(crate) detail: Option<Cow<'static, str>>,
     /// The body's field that is wrong, as a JSON pointer.
     pub(crate) pointer: Option<String>,
+    /// Whether a bearer token was refused, which the answer's challenge says.
+    pub(crate) bearer_refused: bool,
     /// Why, for the log alone.
     pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, detail: None, pointer: None, cause: None }
+        Self { code, detail: None, pointer: None, bearer_refused: false, cause: None }
+    }
+
+    /// Nobody who is accepted; `by_bearer` where a bearer token was sent.
+    pub(crate) fn unauthenticated(by_bearer: bool) -> Self {
+        Self { bearer_refused: by_bearer, ..Self::new(Code::Unauthenticated) }
     }
 
     /// A field of the body has a wrong value. `pointer` is a JSON pointer such as `/filter/tags`.

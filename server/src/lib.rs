@@ -1,7 +1,7 @@
 //! The HTTP doors of Shortlist: who asks, what they may see, and the answer in JSON.
 //!
 //! [`app`] is every route over an [`AppState`]; [`run`] serves it on a socket until it is told to stop. A [`Config`] says
-//! where the generations and the policy are and whose identity headers are believed; the command line makes one.
+//! where the generations and the policy are and whose word about who asks is taken; the command line makes one.
 //!
 //! A request goes through these, in this order: `identity` makes a [`Principal`] of it; the [`Policy`] in force makes a
 //! grant of that; the `engine` pins a generation, resolves the grant against it (cached) and runs the work on a blocking
@@ -32,12 +32,13 @@ pub mod limits;
 mod network;
 mod secret;
 
-pub use config::Config;
+pub use config::{Config, GatewaySettings, Settings, SettingsError, parse_duration, read_secret};
 pub use error::Code;
 pub use explain::{Explained, explain};
 pub use http::{app, openapi};
 pub use identity::{
-    GROUPS_HEADER, HeaderIdentity, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, USER_HEADER,
+    ACT_AS_HEADER, ApiKey, GROUPS_HEADER, HeaderIdentity, Identities, KeyFile, KeyFileError, ROLES_HEADER,
+    SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, TokenIssuer, USER_HEADER,
 };
 pub use ledger::{FaultRow, SourceRow, source_rows};
 pub use network::{Network, NetworkError};

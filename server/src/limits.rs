@@ -45,6 +45,43 @@ pub const MEMBERSHIPS_MAX: usize = 300;
 /// The fewest bytes of a shared secret, so that it cannot be guessed.
 pub const SECRET_BYTES_MIN: usize = 16;
 
+/// The most bytes of a bearer token. Entra puts up to 200 groups into one, which makes 12 KiB.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// The most characters of a token's own words (its issuer, its audience) that are repeated in the log.
+pub const TOKEN_WORDS_CHARS_MAX: usize = 120;
+/// By how much an issuer's clock and ours may differ when the configuration does not say.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// The most that a configuration may say: a token lives that much longer than its issuer meant.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+/// How long a gateway's own tokens may live when the configuration does not say: it makes one for each request.
+pub const GATEWAY_TOKEN_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// How often an issuer's keys are fetched: as long as a key is believed that the issuer has withdrawn.
+pub const KEYS_REFRESH: Duration = Duration::from_secs(10 * 60);
+/// The least time between two fetches of an issuer's keys: as often as anybody can make us ask with made-up tokens.
+pub const KEYS_ATTEMPT: Duration = Duration::from_secs(5);
+/// How long an issuer's keys are believed while it cannot be reached: over a night, but not over a weekend.
+pub const KEYS_KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the discovery document and the keys of an issuer may take together. A token with a new key waits for it.
+pub const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of a discovery document and of a set of keys. Entra's keys have 25 KiB.
+pub const ISSUER_BYTES_MAX: usize = 256 * 1024;
+/// The most keys of an issuer. Real ones have fewer than ten.
+pub const ISSUER_KEYS_MAX: usize = 100;
+/// The most requests that wait for an issuer's keys at the same time. A real rotation makes as many wait as come in the time
+/// of one fetch; more are a flood, and would only fill the memory.
+pub const KEY_WAITERS_MAX: usize = 1_000;
+/// The most issuers of a configuration.
+pub const ISSUERS_MAX: usize = 100;
+
+/// The most API keys: services, not people, and a few for each while they change.
+pub const API_KEYS_MAX: usize = 10_000;
+/// The most bytes of the file of API keys: as many keys as there may be.
+pub const API_KEYS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The most characters of a service's name.
+pub const SERVICE_CHARS_MAX: usize = 64;
+
+/// The most bytes of a configuration, and of a file that it names.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes of a policy file: 10,000 rules of ordinary size.
 pub const POLICY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The most rules of a policy. Each costs a pass over the catalog for each new principal.

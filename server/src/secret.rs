@@ -41,6 +41,11 @@ impl Secret {
         Sha256::digest(&self.0).ct_eq(&Sha256::digest(candidate)).into()
     }
 
+    /// The secret itself, for whoever verifies with it.
+    pub(crate) fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+
     /// A key for one purpose, from which neither the secret nor another purpose's key can be found.
     pub(crate) fn derive_key(&self, purpose: &str) -> [u8; 32] {
         keyed(&self.0, &[purpose.as_bytes()])

@@ -8,7 +8,7 @@ use shortlist_index::{Models, Store};
 use crate::config::Config;
 use crate::cursor::CursorKey;
 use crate::engine::Engine;
-use crate::identity::HeaderIdentity;
+use crate::identity::Identifier;
 use crate::policy::Policies;
 use crate::statuses::StatusWatch;
 use crate::watch::GenerationWatch;
@@ -20,7 +20,7 @@ pub struct AppState(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policies: Policies,
-    pub(crate) identity: HeaderIdentity,
+    pub(crate) identity: Identifier,
     pub(crate) cursors: CursorKey,
     pub(crate) generations: GenerationWatch,
     pub(crate) statuses: StatusWatch,
@@ -29,15 +29,15 @@ pub(crate) struct Shared {
 }
 
 impl AppState {
-    /// Loads the policy and the current generation. Neither needs to be there: the server starts, says so in the log and at
+    /// Loads the policy, the API keys and the current generation. None needs to be there: the server starts, says so in the log and at
     /// `/readyz`, shows nothing, and takes them when they come. Blocks on the disk.
     pub fn new(config: Config, models: Models) -> Self {
         let engine = Engine::new(models, config.n_running.max(1), config.n_waiting, config.request_timeout);
         let state = Self(Arc::new(Shared {
             engine: Arc::new(engine),
             policies: Policies::new(config.policy),
-            cursors: CursorKey::new(&config.identity.secret),
-            identity: config.identity,
+            cursors: CursorKey::new(&config.secret),
+            identity: Identifier::new(config.identity),
             generations: GenerationWatch::new(Store::new(&config.home)),
             statuses: StatusWatch::new(Store::new(&config.home)),
             drain_timeout: config.drain_timeout,
@@ -47,9 +47,11 @@ impl AppState {
         state
     }
 
-    /// Looks once at the policy file and at the current generation, and takes over what is new and good. The server does
-    /// this each second by itself; an operator's command or a test may want it now. Blocks on the disk.
+    /// Looks once at the policy file, at the API keys and at the current generation, and takes over what is new and good;
+    /// begins to fetch the keys of issuers where it is time to. The server does this each second by itself; an operator's
+    /// command or a test may want it now. Blocks on the disk.
     pub fn refresh(&self) {
+        self.0.identity.refresh();
         self.0.policies.reload();
         self.0.generations.look(&self.0.engine);
         self.0.statuses.look();

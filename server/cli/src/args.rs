@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use shortlist_index::Mode;
-use shortlist_server::Network;
+use shortlist_server::{Network, parse_duration};
 
 use crate::places::PlaceArgs;
 use crate::viewer::ViewerArgs;
@@ -36,6 +36,8 @@ pub enum Command {
     Publish(PublishArgs),
     /// Answer searches over HTTP
     Serve(ServeArgs),
+    /// Make, list and revoke the API keys of services
+    Keys(KeysArgs),
     /// Search for tools
     Search(SearchArgs),
     /// Show one tool whole
@@ -148,21 +150,38 @@ pub struct PublishArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Identity comes in the headers X-Shortlist-User, X-Shortlist-Groups and X-Shortlist-Scopes, and is believed only\n\
-    from a peer that sends the shared secret in X-Shortlist-Secret. Policy and generation are taken over when they change."
+    after_help = "Who asks is found out by one of these; who may see what, the policy says. A configuration turns them on:\n\n  \
+    secret_file = \"secret\"            # or secret_env; also policy, keys_file, listen\n\n  \
+    [gateway]                         # X-Shortlist-User, -Groups, -Roles, -Tenant, -Scopes, from a peer that sends\n  \
+    peers = [\"10.1.0.0/16\"]           # X-Shortlist-Secret: secret_file or secret_env here, else the server's own\n\n  \
+    [[issuer]]                        # Authorization: Bearer, a JWT of an identity provider with OIDC discovery\n  \
+    name = \"entra\"\n  \
+    issuer = \"https://login.microsoftonline.com/TENANT/v2.0\"\n  \
+    audience = \"api://shortlist\"      # claims = { user = [\"tid\", \"oid\"], groups = \"groups\", … }, tenants, realm, …\n\n  \
+    [[gateway_token]]                 # the same, or X-Shortlist-Token, signed by a gateway for five minutes at most\n  \
+    name = \"hub\"\n  \
+    issuer = \"https://hub.example\"\n  \
+    audience = \"shortlist\"\n  \
+    key_file = \"hub.pem\"              # a public key or a JWK Set; secret_file or secret_env for HS256\n\n\
+    API keys (`shortlist keys`) count wherever there are any. Without a configuration there is the gateway alone. Policy, API\n\
+    keys and generation are taken over when they change."
 )]
 pub struct ServeArgs {
-    /// The address to serve on
-    #[arg(long, default_value = "127.0.0.1:8080", env = "SHORTLIST_LISTEN", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    /// The configuration of the server; flags win over it
+    #[arg(long, env = "SHORTLIST_SERVE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The address to serve on [default: 127.0.0.1:8080]
+    #[arg(long, env = "SHORTLIST_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
     /// Who may see what [default: policy.toml in the home]
     #[arg(long, env = "SHORTLIST_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// A file with the secret that the peer sends; make one with `openssl rand -hex 32`
+    /// A file with the server's own secret, which is the gateway's too unless that has another; make one with `openssl rand
+    /// -hex 32`
     #[arg(long, env = "SHORTLIST_SECRET_FILE", value_name = "FILE")]
-    pub secret_file: PathBuf,
-    /// Where the peer's connections come from; may be repeated
-    #[arg(long, default_values = ["127.0.0.1", "::1"], value_name = "NETWORK")]
+    pub secret_file: Option<PathBuf>,
+    /// Where a gateway's connections come from; may be repeated [default: this machine]
+    #[arg(long, value_name = "NETWORK")]
     pub peer: Vec<Network>,
     /// Follow this place: pull what is current there, then look again and again; see `shortlist publish --help`
     #[arg(long, env = "SHORTLIST_FROM", value_name = "URL")]
@@ -176,6 +195,47 @@ pub struct ServeArgs {
     /// Log as JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A service sends its key as `Authorization: Bearer slk_…` and is `service:NAME` in the policy. A key made with\n\
+    --on-behalf-of may name a user in X-Shortlist-User (and -Groups, -Roles, -Tenant, -Scopes): then the user's grants count,\n\
+    and what the service is denied. Only a hash is kept. A running server takes a change over within seconds."
+)]
+pub struct KeysArgs {
+    /// The file of the keys [default: keys.json in the home]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub keys_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Option<KeysAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// List the keys there are (the default)
+    List,
+    /// Make a key and show it, this once
+    Create {
+        /// The service that will send it
+        #[arg(long, value_name = "NAME")]
+        service: String,
+        /// Let the service ask for users
+        #[arg(long)]
+        on_behalf_of: bool,
+        /// When it ends, such as 12h or 90d; without it, never
+        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+        expires: Option<Duration>,
+    },
+    /// Take a key away
+    Revoke {
+        /// Its id, the middle part of `slk_<id>_…`
+        #[arg(name = "ID")]
+        id: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -472,17 +532,8 @@ pub struct RelevanceArgs {
     pub skip_bad_tools: bool,
 }
 
-/// A time as a number with its unit: `ms`, `s`, `m` or `h`.
+/// A time with its unit, not too short and not too long.
 fn interval(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("write a number with its unit: 500ms, 30s, 5m or 1h".to_owned()),
-    };
-    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms)).unwrap_or_default();
-    if (100..=86_400_000).contains(&ms) { Ok(Duration::from_millis(ms)) } else { Err("from 100ms to 24h".to_owned()) }
+    let ms = parse_duration(text)?.as_millis();
+    if (100..=86_400_000).contains(&ms) { parse_duration(text) } else { Err("from 100ms to 24h".to_owned()) }
 }

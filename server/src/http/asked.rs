@@ -8,8 +8,7 @@ use axum::http::Uri;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::identity::IdentityRefusal;
-use crate::principal::Principal;
+use crate::identity::{Identified, IdentityRefusal};
 use crate::state::AppState;
 
 /// What all doors that need an identity begin with.
@@ -19,11 +18,11 @@ const ADMIN_DOORS: &str = "/v1/admin";
 /// A path without a route.
 const NOWHERE: &str = "/v1/nowhere";
 
-/// Who asks, or why that is not known. Stands in the extensions of every request to a door.
+/// Who asks and how that is known, or why it is not. Stands in the extensions of every request to a door.
 #[derive(Clone)]
-pub(super) struct Asked(pub(super) Result<Arc<Principal>, IdentityRefusal>);
+pub(super) struct Asked(pub(super) Result<Arc<Identified>, IdentityRefusal>);
 
-/// The proof that an admin asks.
+/// The proof that an admin asks, and acts as nobody else.
 #[derive(Clone)]
 pub(super) struct IsAdmin(());
 
@@ -32,15 +31,18 @@ pub(super) struct IsAdmin(());
 pub(super) async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if request.uri().path().starts_with(DOORS) {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-        let asked = Asked(state.0.identity.identify(peer, request.headers()).map(Arc::new));
+        let policies = &state.0.policies;
+        let identified = state.0.identity.identify(peer, request.headers()).await;
+        let identified = identified.and_then(|asks| asks.acting(request.headers(), |asks| policies.is_admin(asks)));
         if request.uri().path().starts_with(ADMIN_DOORS) {
-            if asked.0.as_ref().is_ok_and(|principal| state.0.policies.is_admin(principal)) {
+            let is_admin = |asks: &Identified| asks.actor.is_none() && policies.is_admin(&asks.principal);
+            if identified.as_ref().is_ok_and(is_admin) {
                 request.extensions_mut().insert(IsAdmin(()));
             } else {
                 *request.uri_mut() = Uri::from_static(NOWHERE);
             }
         }
-        request.extensions_mut().insert(asked);
+        request.extensions_mut().insert(Asked(identified.map(Arc::new)));
     }
     next.run(request).await
 }

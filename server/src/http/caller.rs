@@ -6,7 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::asked::Asked;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
+use crate::identity::is_bearer;
 use crate::policy::Granted;
 use crate::principal::Principal;
 use crate::state::AppState;
@@ -21,9 +22,9 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let unknown = || ApiError::new(Code::Unauthenticated);
+        let unknown = || ApiError::unauthenticated(is_bearer(&parts.headers));
         let Asked(asked) = parts.extensions.get::<Asked>().cloned().ok_or_else(unknown)?;
-        let principal = asked.map_err(|refusal| unknown().because(refusal))?;
+        let principal = Arc::clone(&asked.map_err(|refusal| unknown().because(refusal))?.principal);
         let granted = state.0.policies.granted(&principal);
         Ok(Self { principal, granted })
     }

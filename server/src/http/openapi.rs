@@ -2,13 +2,19 @@
 
 use axum::Json;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 
 use super::tools;
 use super::wire::ToolBody;
 use crate::error::Code;
-use crate::identity::{GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, USER_HEADER};
-use crate::limits::{BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQUEST_ID_CHARS_MAX, USER_BYTES_MAX};
+use crate::identity::{
+    ACT_AS_HEADER, GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, USER_HEADER,
+};
+use crate::limits::{
+    BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQUEST_ID_CHARS_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,9 +41,13 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     document.info.description = Some(format!(
         "Semantic tool discovery inside the caller's permissions. A tool that the caller may not see answers exactly as one \
          that does not exist.\n\n\
-         Identity comes from a gateway: `{SECRET_HEADER}` carries the shared secret, `{USER_HEADER}` the user and `{TENANT_HEADER}` \
-         the tenant (each at most {USER_BYTES_MAX} bytes), `{GROUPS_HEADER}` groups and `{ROLES_HEADER}` roles with commas between them, `{SCOPES_HEADER}` scopes with spaces \
-         between them (each at most {MEMBERSHIPS_BYTES_MAX} bytes and {MEMBERSHIPS_MAX} entries).\n\n\
+         A request identifies itself in one way. `Authorization: Bearer` carries a JWT of a configured issuer or gateway (at \
+         most {TOKEN_BYTES_MAX} bytes; a gateway's also in `{TOKEN_HEADER}`), or the API key of a service. Or a gateway sends headers: \
+         `{SECRET_HEADER}` carries the shared secret, `{USER_HEADER}` the user and `{TENANT_HEADER}` the tenant (each at most \
+         {USER_BYTES_MAX} bytes), `{GROUPS_HEADER}` groups and `{ROLES_HEADER}` roles with commas between them, `{SCOPES_HEADER}` \
+         scopes with spaces between them (each at most {MEMBERSHIPS_BYTES_MAX} bytes and {MEMBERSHIPS_MAX} entries). A service \
+         whose key has the right to names a user in those headers, without the secret. An admin asks as somebody else with \
+         `{ACT_AS_HEADER}`, and `-Groups`, `-Roles`, `-Tenant`, `-Scopes` behind it.\n\n\
          A body has at most {BODY_BYTES_MAX} bytes. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
          digits and `._-`) or made, and given back.\n\n\
          Errors are RFC 9457 problems with a stable `code`: {}.",
@@ -47,8 +57,20 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("gateway_secret", header(SECRET_HEADER));
     components.add_security_scheme("gateway_user", header(USER_HEADER));
+    components.add_security_scheme("gateway_token", header(TOKEN_HEADER));
+    let bearer = |format: &str, description: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+        SecurityScheme::Http(scheme.description(Some(description)).build())
+    };
+    components.add_security_scheme("bearer", bearer("JWT", "A token of a configured issuer or gateway"));
+    components.add_security_scheme("api_key", bearer("slk_<id>_<secret>", "The key of a service"));
     let none: [&str; 0] = [];
-    document.security = Some(vec![SecurityRequirement::new("gateway_secret", none).add("gateway_user", none)]);
+    document.security = Some(vec![
+        SecurityRequirement::new("bearer", none),
+        SecurityRequirement::new("api_key", none),
+        SecurityRequirement::new("gateway_token", none),
+        SecurityRequirement::new("gateway_secret", none).add("gateway_user", none),
+    ]);
     document
 }
 

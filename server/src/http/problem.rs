@@ -33,7 +33,7 @@ pub(super) struct Problem<'a> {
 
 /// Writes the error out into a response that has its status already.
 pub(super) fn write(error: &ApiError, request_id: &str, response: &mut Response<Body>) {
-    let ApiError { code, detail, pointer, cause: _ } = error;
+    let ApiError { code, detail, pointer, bearer_refused, cause: _ } = error;
     let problem = Problem {
         kind: format!("urn:shortlist:problem:{}", code.as_str()),
         title: code.title(),
@@ -50,6 +50,11 @@ pub(super) fn write(error: &ApiError, request_id: &str, response: &mut Response<
     match code {
         Code::Unauthenticated => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Shortlist-Gateway realm=\"shortlist\""));
+            let bearer = match bearer_refused {
+                true => "Bearer realm=\"shortlist\", error=\"invalid_token\"",
+                false => "Bearer realm=\"shortlist\"",
+            };
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
         }
         Code::Overloaded | Code::NotReady | Code::Timeout => {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());

@@ -76,17 +76,17 @@ async fn a_cursor_outlives_a_restart() {
     let before = server.post(&ALICE, "/v1/search_tools", mine.clone()).await;
     let restarted = Server::over(server.home, |_| {}, crate::harness::embedder());
     assert_eq!(restarted.post(&ALICE, "/v1/search_tools", mine.clone()).await, before);
+    // The gateway's secret, which stays what it was, is another matter.
     let another = shortlist_server::Secret::new("another secret, as long").expect("long enough");
     let mut other = config(restarted.home.path());
-    other.identity.secret = another;
+    other.secret = another;
     let state = shortlist_server::AppState::new(other, shortlist_index::Models::default());
     let request = ALICE
         .request(axum::http::Method::POST, "/v1/search_tools")
         .header("content-type", "application/json")
         .body(axum::body::Body::from(mine.to_string()));
-    let mut request = request.expect("a request");
-    request.headers_mut().insert("x-shortlist-secret", "another secret, as long".parse().expect("a value"));
-    crate::harness::send(shortlist_server::app(state), request).await.problem(400, "bad_cursor");
+    let answer = crate::harness::send(shortlist_server::app(state), request.expect("a request")).await;
+    answer.problem(400, "bad_cursor");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use shortlist_index::{
     Annotations, Embedder, Embedding, Execution, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema,
     ScopeRequirement, Store, TextRole, Tool, ToolRef,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Secret, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -147,11 +147,10 @@ impl Who {
 }
 
 pub fn config(home: &Path) -> Config {
-    let identity = HeaderIdentity {
-        peers: vec!["127.0.0.1".parse().expect("an address")],
-        secret: Secret::new(SECRET).expect("long enough"),
-    };
-    Config::new(home.to_owned(), home.join("policy.toml"), identity)
+    let secret = Secret::new(SECRET).expect("long enough");
+    let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().expect("an address")], secret: secret.clone() };
+    let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
+    Config::new(home.to_owned(), home.join("policy.toml"), secret, identity)
 }
 
 pub fn home(policy: &str) -> TempDir {

@@ -1,6 +1,8 @@
 //! The server as its callers meet it: the real router over real generations on disk, and once a real socket.
 
 mod harness;
+#[path = "../../src/identity/signer.rs"]
+mod signer;
 
 mod access;
 mod admin;
@@ -9,6 +11,7 @@ mod doors;
 mod exact;
 mod generations;
 mod identity;
+mod issuer;
 mod limits;
 mod overload;
 mod policy;

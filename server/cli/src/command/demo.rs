@@ -12,7 +12,7 @@ use shortlist_ingest::source::Source;
 use shortlist_ingest::source::google_discovery::GoogleDiscovery;
 use shortlist_ingest::source::google_discovery::selection::WELL_KNOWN_APIS;
 use shortlist_ingest::sync::SyncOptions;
-use shortlist_server::{HeaderIdentity, Policy, Principal, Secret};
+use shortlist_server::{Config, HeaderIdentity, Identities, Policy, Principal, Secret};
 
 use super::{serve, sync};
 use crate::args::DemoArgs;
@@ -74,7 +74,9 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
     }
 
     let secret = secret(&home)?;
-    let identity = HeaderIdentity { peers: vec!["127.0.0.1".parse()?, "::1".parse()?], secret: Secret::new(&secret)? };
+    let secret = Secret::new(&secret)?;
+    let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse()?, "::1".parse()?], secret: secret.clone() };
+    let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
     print::line(format!(
         "\nServing on http://{}; stop with Ctrl-C. In another terminal:\n\n  \
          curl -s http://{0}/v1/search_tools -H 'content-type: application/json' \\\n    \
@@ -86,7 +88,7 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
         policy_file.display()
     ))?;
     serve::log(false);
-    serve::serve(args.listen, home, policy_file, identity, models)
+    serve::serve(args.listen, Config::new(home, policy_file, secret, identity), models)
 }
 
 /// Refuses a home that holds somebody's catalog: a sync of the demo's source alone would take it away.

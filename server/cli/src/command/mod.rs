@@ -5,6 +5,7 @@ pub mod bench;
 pub mod demo;
 pub mod details;
 pub mod generations;
+pub mod keys;
 pub mod namespaces;
 pub mod publish;
 pub mod quarantine;

@@ -2,42 +2,71 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use shortlist_index::{Models, Store};
-use shortlist_server::{AppState, Config, HeaderIdentity, Secret};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Settings, read_secret};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
+use crate::command::keys::KEYS_FILE;
 use crate::follow;
 use crate::models;
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 
+/// Where it listens unless something is said.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+/// Whose identity headers count unless something is said: this machine's.
+const PEERS: [&str; 2] = ["127.0.0.1", "::1"];
+
 /// Serves until it is told to stop.
 pub fn run(places: &PlaceArgs, args: &ServeArgs) -> Result<()> {
     log(args.json);
     let home = places.home();
-    let secret = std::fs::read_to_string(&args.secret_file)
-        .with_context(|| format!("cannot read the secret from {}", args.secret_file.display()))?;
-    let identity = HeaderIdentity { peers: args.peer.clone(), secret: Secret::new(&secret)? };
+    let settings = args.config.as_deref().map(Settings::load).transpose()?.unwrap_or_default();
+    let listen = args.listen.or(settings.listen).unwrap_or(LISTEN);
+    let config = config(&home, args, settings)?;
     if let Some(from) = &args.from {
         follow::follow(from, Store::new(&home), args.follow_every)?;
     }
-    let policy = args.policy.clone().unwrap_or_else(|| home.join("policy.toml"));
-    serve(args.listen, home, policy, identity, models::load(places, args.rerank, Sessions::PerCore)?.0)
+    serve(listen, config, models::load(places, args.rerank, Sessions::PerCore)?.0)
 }
 
-/// Serves the store in `home`.
-pub fn serve(
-    listen: SocketAddr,
-    home: PathBuf,
-    policy: PathBuf,
-    identity: HeaderIdentity,
-    models: Models,
-) -> Result<()> {
-    let state = AppState::new(Config::new(home, policy, identity), models);
+/// The configuration: what the flags say, then what the file says, then what is usual.
+fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
+    let secret = match &args.secret_file {
+        Some(path) => read_secret(path).map_err(Error::msg)?,
+        None => settings.secret.context(
+            "the server needs a secret of its own: `openssl rand -hex 32 > secret`, then --secret-file secret, or \
+             secret_file = \"secret\" in the file that --config names",
+        )?,
+    };
+    // Without a file, there is the gateway alone that the flags describe.
+    let gateway = match settings.gateway {
+        None if args.config.is_some() && args.peer.is_empty() => None,
+        gateway => {
+            let (peers, own) = gateway.map_or((None, None), |gateway| (gateway.peers, gateway.secret));
+            let usual = || PEERS.iter().map(|peer| peer.parse()).collect::<Result<Vec<_>, _>>();
+            let peers = if args.peer.is_empty() { peers.map_or_else(usual, Ok)? } else { args.peer.clone() };
+            Some(HeaderIdentity { peers, secret: own.unwrap_or_else(|| secret.clone()) })
+        }
+    };
+    let keys_file = settings.keys_file.unwrap_or_else(|| home.join(KEYS_FILE));
+    let identity = Identities { gateway, issuers: settings.issuers, keys_file };
+    ensure!(
+        !identity.is_nobody(),
+        "nobody could be identified: write [gateway], [[issuer]] or [[gateway_token]] into the configuration, or make a \
+         key for a service with `shortlist keys create --service NAME`"
+    );
+    let policy = args.policy.clone().or(settings.policy).unwrap_or_else(|| home.join("policy.toml"));
+    Ok(Config::new(home.to_owned(), policy, secret, identity))
+}
+
+/// Serves.
+pub fn serve(listen: SocketAddr, config: Config, models: Models) -> Result<()> {
+    let state = AppState::new(config, models);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(listen)

@@ -1,10 +1,19 @@
-//! [`Config`]: everything the server needs to know, validated. The command line makes it.
+//! [`Config`]: everything the server needs to know, validated. The command line makes it, with a [`Settings`] file where there
+//! is one.
+
+mod duration;
+mod file;
+mod tokens;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::identity::HeaderIdentity;
+use crate::identity::Identities;
 use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_CORE, WAITING_PER_RUNNING};
+use crate::secret::Secret;
+
+pub use self::duration::parse_duration;
+pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
 
 /// A server's configuration.
 #[derive(Clone, Debug)]
@@ -13,8 +22,10 @@ pub struct Config {
     pub home: PathBuf,
     /// The policy file. It may be missing or broken; then nothing is visible until it is there and good.
     pub policy: PathBuf,
-    /// Whose word on identity is taken. Its secret also seals the cursors.
-    pub identity: HeaderIdentity,
+    /// Seals the cursors. Replicas that share it take each other's.
+    pub secret: Secret,
+    /// Whose word about who asks is taken.
+    pub identity: Identities,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -29,12 +40,13 @@ pub struct Config {
 
 impl Config {
     /// The defaults, which suit the machine's number of cores.
-    pub fn new(home: PathBuf, policy: PathBuf, identity: HeaderIdentity) -> Self {
+    pub fn new(home: PathBuf, policy: PathBuf, secret: Secret, identity: Identities) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let n_running = cores * RUNNING_PER_CORE;
         Self {
             home,
             policy,
+            secret,
             identity,
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,

@@ -1,0 +1,575 @@
+//! Every reason to refuse a token, an API key or a mixture, with real keys and a fixed clock.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use super::signer::{Signer, jwks};
+use super::token::Presented;
+use super::*;
+use crate::secret::Secret;
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://idp.example/t1/v2.0";
+
+/// Making one takes a while.
+static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("one"));
+
+fn names() -> ClaimNames {
+    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    ClaimNames {
+        user: list(&["tid", "oid"]),
+        tenant: Some("tid".to_owned()),
+        groups: list(&["groups"]),
+        roles: list(&["roles"]),
+        scopes: list(&["scp", "scope"]),
+    }
+}
+
+/// An issuer with the keys of these signers.
+fn issuer(signers: &[&Signer], edit: impl FnOnce(&mut NewIssuer)) -> TokenIssuer {
+    let mut new = NewIssuer {
+        name: "idp".to_owned(),
+        issuer: ISSUER.to_owned(),
+        audience: ["api://shortlist".to_owned()].into(),
+        algorithms: vec![Algorithm::RS256],
+        access_kind: false,
+        clock_skew: Duration::from_secs(60),
+        max_age: None,
+        tenants: Default::default(),
+        realm: None,
+        claims: names(),
+        keys: NewKeys::Text(jwks(signers).to_string()),
+    };
+    edit(&mut new);
+    TokenIssuer::new(new).expect("an issuer")
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "aud": "api://shortlist", "exp": NOW + 600, "nbf": NOW - 10, "iat": NOW - 10,
+        "tid": "t1", "oid": "alice", "groups": ["g1", "g 2"], "roles": ["Reader"], "scp": "a.read b.read",
+    })
+}
+
+/// The claims with one of them otherwise; `null` takes it away.
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    match value {
+        Value::Null => claims.as_object_mut().expect("an object").remove(name),
+        value => claims.as_object_mut().expect("an object").insert(name.to_owned(), value),
+    };
+    claims
+}
+
+async fn verdict(issuer: &TokenIssuer, token: &str) -> Result<Principal, TokenRefusal> {
+    let token = Presented::read(token)?;
+    assert!(issuer.issues(token.issuer()?), "the test means this issuer");
+    issuer.identify(&token, NOW).await
+}
+
+async fn verdict_on(claims: Value) -> Result<Principal, TokenRefusal> {
+    verdict(&issuer(&[&RSA], |_| {}), &RSA.token(&claims)).await
+}
+
+fn odd(name: &str) -> Result<Principal, TokenRefusal> {
+    Err(TokenRefusal::Odd(name.to_owned()))
+}
+
+fn missing(name: &str) -> Result<Principal, TokenRefusal> {
+    Err(TokenRefusal::Missing(name.to_owned()))
+}
+
+fn alice() -> Principal {
+    Principal::user("t1/alice")
+        .of_tenant("t1")
+        .with_groups(["g1", "g 2"])
+        .with_roles(["Reader"])
+        .with_scopes(["a.read", "b.read"])
+}
+
+#[tokio::test]
+async fn a_good_token_of_each_kind_of_key_is_taken() {
+    let signers = [&RSA, &Signer::p256("two"), &Signer::ed25519("three")];
+    let every = |new: &mut NewIssuer| new.algorithms = vec![Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+    let set = issuer(&signers, every);
+    for signer in signers {
+        assert_eq!(verdict(&set, &signer.token(&claims())).await, Ok(alice()));
+        // The same key as an operator would paste it.
+        let one = issuer(&[], |new| {
+            new.algorithms = vec![signer.algorithm().parse().expect("an algorithm")];
+            new.keys = NewKeys::Text(signer.pem());
+        });
+        assert_eq!(verdict(&one, &signer.token(&claims())).await, Ok(alice()));
+        let other = Signer::p256("two");
+        assert!(verdict(&one, &other.token(&claims())).await.is_err());
+    }
+    let secret = b"0123456789abcdef0123456789abcdef";
+    let hmac = issuer(&[], |new| {
+        new.algorithms = vec![Algorithm::HS256];
+        new.keys = NewKeys::Secret(secret.to_vec());
+    });
+    assert_eq!(verdict(&hmac, &Signer::hmac("any", secret).token(&claims())).await, Ok(alice()));
+    assert_eq!(
+        verdict(&hmac, &Signer::hmac("any", b"another secret").token(&claims())).await,
+        Err(TokenRefusal::Signature)
+    );
+}
+
+#[tokio::test]
+async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
+    let set = issuer(&[&RSA], |_| {});
+    let header = |alg: &str| json!({ "alg": alg, "typ": "JWT", "kid": "one" });
+    let check = async |token: String, expected: TokenRefusal| {
+        assert_eq!(verdict(&set, &token).await, Err(expected), "{token}");
+    };
+    for none in ["none", "None", "nOnE", "", "RS1", "XX256"] {
+        check(RSA.token_with(&header(none), &claims()), TokenRefusal::UnknownAlgorithm).await;
+    }
+    // Without a signature.
+    let token = RSA.token(&claims());
+    let (message, signature) = token.rsplit_once('.').expect("a signature");
+    check(format!("{message}."), TokenRefusal::Malformed).await;
+    check(message.to_owned(), TokenRefusal::Malformed).await;
+    // Key confusion: the public key, in every form that somebody has of it, as the secret of an HMAC.
+    for secret in [RSA.pem(), RSA.pem().trim().to_owned(), RSA.jwk()["n"].as_str().expect("n").to_owned()] {
+        let forged = Signer::hmac("one", secret.as_bytes());
+        check(forged.token(&claims()), TokenRefusal::Algorithm(Algorithm::HS256)).await;
+        check(forged.token_with(&header("RS256"), &claims()), TokenRefusal::Signature).await;
+    }
+    // An algorithm that the key could do, and the operator did not allow.
+    check(RSA.token_with(&header("PS256"), &claims()), TokenRefusal::Algorithm(Algorithm::PS256)).await;
+    check(RSA.token_with(&header("RS512"), &claims()), TokenRefusal::Algorithm(Algorithm::RS512)).await;
+    // A key that the token brings along.
+    let mallory = Signer::rsa("mallory");
+    for (id, expected) in [("mallory", TokenRefusal::UnknownKey), ("one", TokenRefusal::Signature)] {
+        let brought = json!({ "alg": "RS256", "kid": id, "jwk": mallory.jwk(), "jku": "https://mallory.example",
+            "x5u": "https://mallory.example", "x5c": ["AA=="] });
+        check(mallory.token_with(&brought, &claims()), expected).await;
+    }
+    // No key id, where there are ids.
+    check(RSA.token_with(&json!({ "alg": "RS256" }), &claims()), TokenRefusal::UnknownKey).await;
+    let critical = json!({ "alg": "RS256", "kid": "one", "crit": ["b64"], "b64": false });
+    check(RSA.token_with(&critical, &claims()), TokenRefusal::Critical).await;
+    // Every byte of it counts.
+    let mut changed = claims();
+    changed["oid"] = "bob".into();
+    let other = RSA.token(&changed);
+    let (other, _) = other.rsplit_once('.').expect("a signature");
+    check(format!("{other}.{signature}"), TokenRefusal::Signature).await;
+    check(format!("{message}.{}", URL_SAFE_NO_PAD.encode([0; 256])), TokenRefusal::Signature).await;
+    check(format!("{message}.{signature}="), TokenRefusal::Signature).await;
+}
+
+#[tokio::test]
+async fn a_key_is_good_for_what_it_says_and_nothing_else() {
+    let (p256, jwk) = (Signer::p256("one"), RSA.jwk());
+    let check = async |edit: &[(&str, Value)], expected: Result<(), TokenRefusal>| {
+        let mut key = jwk.clone();
+        edit.iter().for_each(|(name, value)| key[*name] = value.clone());
+        // The other key keeps the set from being empty.
+        let keys = json!({ "keys": [key, Signer::p256("two").jwk()] });
+        let set = issuer(&[], |new| {
+            new.algorithms = vec![Algorithm::RS256, Algorithm::ES256];
+            new.keys = NewKeys::Text(keys.to_string());
+        });
+        assert_eq!(verdict(&set, &RSA.token(&claims())).await.map(|_| ()), expected, "{edit:?}");
+    };
+    // The issuer was made with RS256, so a set that has lost its RSA key is refused when it is configured.
+    let refused = |edit: (&str, Value)| {
+        let mut key = jwk.clone();
+        key[edit.0] = edit.1;
+        let keys = json!({ "keys": [key, p256.jwk()] }).to_string();
+        let new = NewIssuer {
+            name: "idp".to_owned(),
+            issuer: ISSUER.to_owned(),
+            audience: ["a".to_owned()].into(),
+            algorithms: vec![Algorithm::RS256],
+            access_kind: false,
+            clock_skew: Duration::ZERO,
+            max_age: None,
+            tenants: Default::default(),
+            realm: None,
+            claims: names(),
+            keys: NewKeys::Text(keys),
+        };
+        TokenIssuer::new(new).expect_err("no RSA key")
+    };
+    check(&[("alg", "RS256".into())], Ok(())).await;
+    check(&[("key_ops", json!(["verify"]))], Ok(())).await;
+    for edit in [
+        ("use", json!("enc")),
+        ("key_ops", json!(["encrypt"])),
+        ("alg", json!("RS384")),
+        ("alg", json!("RSA-OAEP")),
+        ("alg", json!("HS256")),
+        ("kty", json!("oct")),
+        ("kty", json!("EC")),
+        ("n", json!(7)),
+    ] {
+        assert!(refused(edit).contains("RS256"));
+    }
+    // A key of Entra's that speaks for one tenant only.
+    check(&[("issuer", ISSUER.into())], Ok(())).await;
+    check(&[("issuer", "https://idp.example/{tenantid}/v2.0".into())], Ok(())).await;
+    check(&[("issuer", "https://idp.example/t2/v2.0".into())], Err(TokenRefusal::UnknownKey)).await;
+    // An elliptic key under the name of the RSA key.
+    let set = issuer(&[&p256], |new| new.algorithms = vec![Algorithm::ES256]);
+    assert_eq!(verdict(&set, &RSA.token(&claims())).await, Err(TokenRefusal::Algorithm(Algorithm::RS256)));
+    assert!(super::keyset::KeySet::of_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n").is_err_and(|e| e.contains("private")));
+}
+
+#[tokio::test]
+async fn audience_and_times_are_strict() {
+    let check = async |name: &str, value: Value, expected: Result<Principal, TokenRefusal>| {
+        assert_eq!(verdict_on(with(name, value.clone())).await, expected, "{name} {value}");
+    };
+    check("aud", json!(["x", "api://shortlist"]), Ok(alice())).await;
+    check("aud", Value::Null, missing("aud")).await;
+    check("aud", json!("API://shortlist"), Err(TokenRefusal::Audience("\"API://shortlist\"".to_owned()))).await;
+    check("aud", json!([]), Err(TokenRefusal::Audience("\"\"".to_owned()))).await;
+    for wrong in [json!(1), json!({}), json!(["api://shortlist", 1])] {
+        check("aud", wrong, odd("aud")).await;
+    }
+    check("exp", json!(NOW - 59), Ok(alice())).await;
+    check("exp", json!(NOW - 60), Err(TokenRefusal::Expired)).await;
+    check("exp", json!(0), Err(TokenRefusal::Expired)).await;
+    check("exp", Value::Null, missing("exp")).await;
+    for wrong in [json!("1900000000"), json!(-1), json!(true), json!([NOW])] {
+        check("exp", wrong.clone(), odd("exp")).await;
+        check("nbf", wrong, odd("nbf")).await;
+    }
+    check("nbf", json!(NOW + 60), Ok(alice())).await;
+    check("nbf", json!(NOW + 61), Err(TokenRefusal::NotYet)).await;
+    check("nbf", Value::Null, Ok(alice())).await;
+    check("iat", json!(NOW + 61), Err(TokenRefusal::NotYet)).await;
+    check("cnf", json!({ "jkt": "x" }), Err(TokenRefusal::Bound)).await;
+
+    // A gateway's token lives for as long as it may, and is no older.
+    let short = issuer(&[&RSA], |new| new.max_age = Some(Duration::from_secs(610)));
+    let token = |claims: Value| RSA.token(&claims);
+    assert_eq!(verdict(&short, &token(claims())).await, Ok(alice()));
+    assert_eq!(verdict(&short, &token(with("exp", json!(NOW + 601)))).await, Err(TokenRefusal::TooOld));
+    assert_eq!(verdict(&short, &token(with("iat", Value::Null))).await, missing("iat"));
+    let mut old = with("iat", json!(NOW - 671));
+    old["exp"] = json!(NOW - 59);
+    assert!(verdict(&short, &token(old)).await.is_err());
+}
+
+#[tokio::test]
+async fn only_access_tokens_are_taken() {
+    let any = issuer(&[&RSA], |_| {});
+    let strict = issuer(&[&RSA], |new| new.access_kind = true);
+    let check = async |kind: Value, by_any: bool, by_strict: bool| {
+        let token = RSA.token_with(&json!({ "alg": "RS256", "kid": "one", "typ": kind }), &claims());
+        assert_eq!(verdict(&any, &token).await.is_ok(), by_any, "{kind}");
+        assert_eq!(verdict(&strict, &token).await.is_ok(), by_strict, "{kind}");
+    };
+    check(json!("JWT"), true, false).await;
+    check(Value::Null, true, false).await;
+    check(json!("at+jwt"), true, true).await;
+    check(json!("application/AT+JWT"), true, true).await;
+    check(json!("logout+jwt"), false, false).await;
+    check(json!("dpop+jwt"), false, false).await;
+    check(json!(7), false, false).await;
+}
+
+#[tokio::test]
+async fn claims_of_odd_types_refuse() {
+    let long = "x".repeat(257);
+    for wrong in [json!(7), json!(["alice"]), json!({}), json!(""), json!(true), json!(long)] {
+        assert_eq!(verdict_on(with("oid", wrong.clone())).await, odd("oid"), "{wrong}");
+        assert_eq!(verdict_on(with("tid", wrong.clone())).await, odd("tid"), "{wrong}");
+    }
+    for name in ["oid", "tid", "iss"] {
+        assert_eq!(verdict_on(with(name, Value::Null)).await, missing(name));
+    }
+    // No two users have one key.
+    assert_eq!(verdict_on(with("tid", json!("t1/x"))).await, odd("tid"));
+    assert_eq!(verdict_on(with("oid", json!("a/b"))).await.map(|who| who.user), Ok("t1/a/b".to_owned()));
+    for odd_one in [json!(" alice"), json!("al\nice")] {
+        assert_eq!(verdict_on(with("oid", odd_one)).await, odd("oid"));
+    }
+    for wrong in [json!(7), json!([7]), json!({}), json!([["g"]]), json!([""]), json!([null]), json!([long])] {
+        for name in ["groups", "roles", "scp", "scope"] {
+            assert_eq!(verdict_on(with(name, wrong.clone())).await, odd(name), "{name} {wrong}");
+        }
+    }
+    let many: Vec<String> = (0..301).map(|i| format!("g{i}")).collect();
+    assert_eq!(verdict_on(with("groups", json!(many))).await, Err(TokenRefusal::TooMany("groups".to_owned(), 301)));
+    assert!(verdict_on(with("groups", json!(many[1..]))).await.is_ok());
+    // One group as a text is one group, whatever is in it; scopes are words.
+    let one = verdict_on(with("groups", json!("a group, or two"))).await.expect("taken");
+    assert_eq!(one.groups, ["a group, or two".to_owned()].into());
+    let scopes = verdict_on(with("scope", json!(["c d", "e"]))).await.expect("taken").scopes;
+    assert_eq!(scopes.into_iter().collect::<Vec<_>>(), ["a.read", "b.read", "c d", "e"]);
+}
+
+#[tokio::test]
+async fn groups_that_did_not_fit_refuse() {
+    let overage = |name| Err(TokenRefusal::Overage(name));
+    let elsewhere = json!({ "groups": "src1" });
+    assert_eq!(verdict_on(with("_claim_names", elsewhere.clone())).await, overage("_claim_names"));
+    assert_eq!(verdict_on(with("_claim_names", json!({ "roles": "src1" }))).await, overage("_claim_names"));
+    assert_eq!(verdict_on(with("_claim_names", json!("groups"))).await, overage("_claim_names"));
+    assert_eq!(verdict_on(with("_claim_names", json!({ "photo": "src1" }))).await, Ok(alice()));
+    assert_eq!(verdict_on(with("hasgroups", json!(true))).await, overage("hasgroups"));
+    assert_eq!(verdict_on(with("hasgroups", json!("true"))).await, overage("hasgroups"));
+    assert_eq!(verdict_on(with("hasgroups", json!(false))).await, Ok(alice()));
+    // Who reads no groups misses none.
+    let blind = issuer(&[&RSA], |new| new.claims.groups.clear());
+    assert!(verdict(&blind, &RSA.token(&with("_claim_names", elsewhere))).await.is_ok());
+}
+
+#[tokio::test]
+async fn claims_can_be_mapped() {
+    let set = issuer(&[&RSA], |new| {
+        new.claims.user = vec!["email".to_owned()];
+        new.claims.roles = vec!["/realm_access/roles".to_owned(), "/roles".to_owned()];
+        new.claims.tenant = None;
+    });
+    let mut claims = with("email", json!("alice@example.org"));
+    claims["realm_access"] = json!({ "roles": ["nested"] });
+    let who = verdict(&set, &RSA.token(&claims)).await.expect("taken");
+    assert_eq!(who.user, "alice@example.org");
+    assert_eq!(who.roles.into_iter().collect::<Vec<_>>(), ["Reader", "nested"]);
+    assert_eq!(who.tenant, None);
+    claims["realm_access"] = json!({ "roles": 7 });
+    assert_eq!(verdict(&set, &RSA.token(&claims)).await, odd("/realm_access/roles"));
+}
+
+#[tokio::test]
+async fn tenants_and_realms_are_kept_apart() {
+    let several = issuer(&[&RSA], |new| {
+        new.issuer = "https://idp.example/{tenantid}/v2.0".to_owned();
+        new.tenants = ["t1".to_owned(), "t2".to_owned()].into();
+        new.realm = Some("entra".to_owned());
+    });
+    let who = verdict(&several, &RSA.token(&claims())).await.expect("taken");
+    assert_eq!((who.user.as_str(), who.tenant.as_deref()), ("entra/t1/alice", Some("entra/t1")));
+    assert_eq!(who.groups.iter().collect::<Vec<_>>(), ["entra/t1/g 2", "entra/t1/g1"]);
+    assert_eq!(who.roles.iter().collect::<Vec<_>>(), ["entra/t1/Reader"]);
+    assert_eq!(who.scopes.iter().collect::<Vec<_>>(), ["a.read", "b.read"]);
+    // A token of one tenant that claims to be of the other.
+    assert_eq!(verdict(&several, &RSA.token(&with("tid", json!("t2")))).await, Err(TokenRefusal::Tenant));
+    let mut second = with("tid", json!("t2"));
+    second["iss"] = json!("https://idp.example/t2/v2.0");
+    assert_eq!(verdict(&several, &RSA.token(&second)).await.expect("taken").user, "entra/t2/alice");
+    assert!(!several.issues("https://idp.example/t3/v2.0") && !several.issues("https://idp.example/{tenantid}/v2.0"));
+
+    // One issuer for all its tenants, and a user's key that could be the same in two of them.
+    let mails = issuer(&[&RSA], |new| {
+        new.tenants = ["t1".to_owned(), "t2".to_owned()].into();
+        new.claims.user = vec!["email".to_owned()];
+    });
+    let mail = |tenant: &str| {
+        let mut claims = with("email", json!("alice@example.org"));
+        claims["tid"] = json!(tenant);
+        RSA.token(&claims)
+    };
+    assert_eq!(verdict(&mails, &mail("t1")).await.expect("taken").user, "t1/alice@example.org");
+    assert_eq!(verdict(&mails, &mail("t2")).await.expect("taken").user, "t2/alice@example.org");
+    assert_eq!(verdict(&mails, &mail("t3")).await, Err(TokenRefusal::Tenant));
+    assert_eq!(verdict(&mails, &RSA.token(&with("tid", Value::Null))).await, missing("tid"));
+}
+
+/// What identifies requests in the tests below, in a folder of its own.
+fn identifier(folder: &std::path::Path) -> (Identifier, KeyFile) {
+    let file = KeyFile::new(folder.join("keys.json"));
+    let gateway = HeaderIdentity {
+        peers: vec!["127.0.0.1".parse().expect("an address")],
+        secret: Secret::new("0123456789abcdef").expect("long enough"),
+    };
+    let plain = issuer(&[&RSA], |new| new.claims.user = vec!["oid".to_owned()]);
+    let realm = issuer(&[&RSA], |new| {
+        new.name = "other".to_owned();
+        new.issuer = "https://other.example".to_owned();
+        new.realm = Some("other".to_owned());
+    });
+    let issuers = vec![plain, realm];
+    let identities = Identities { gateway: Some(gateway), issuers, keys_file: file.path().to_owned() };
+    (Identifier::new(identities), file)
+}
+
+async fn ask(identifier: &Identifier, headers: &[(&'static str, &str)]) -> Result<Identified, IdentityRefusal> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, value.parse().expect("a header value"));
+    }
+    identifier.identify("127.0.0.1".parse().ok(), &map).await
+}
+
+/// Claims that are good by the real clock.
+fn current(issuer: &str) -> Value {
+    let mut claims = claims();
+    claims["iss"] = issuer.into();
+    claims["exp"] = json!(now() + 600);
+    claims["nbf"] = json!(now());
+    claims["iat"] = json!(now());
+    claims
+}
+
+#[tokio::test]
+async fn one_request_has_one_identity() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (identifier, _) = identifier(folder.path());
+    let token = RSA.token(&current(ISSUER));
+    let (bearer, secret) = (format!("Bearer {token}"), ("x-shortlist-secret", "0123456789abcdef"));
+    let user = ("x-shortlist-user", "bob");
+    for scheme in ["Bearer", "bearer", "BEARER "] {
+        let who = ask(&identifier, &[("authorization", &format!("{scheme} {token}"))]).await.expect("taken");
+        assert_eq!((who.principal.user.as_str(), &*who.by), ("alice", "idp"));
+    }
+    let who = ask(&identifier, &[("x-shortlist-token", &token)]).await.expect("taken");
+    assert_eq!(who.principal.user, "alice");
+    let who = ask(&identifier, &[secret, user]).await.expect("taken");
+    assert_eq!((who.principal.user.as_str(), &*who.by), ("bob", "gateway"));
+
+    let refused = async |headers: &[(&'static str, &str)]| ask(&identifier, headers).await.expect_err("refused");
+    assert!(matches!(refused(&[("authorization", &bearer), secret, user]).await, IdentityRefusal::Ambiguous(..)));
+    assert!(matches!(refused(&[("authorization", &bearer), user]).await, IdentityRefusal::Ambiguous(..)));
+    let groups = ("x-shortlist-groups", "admins");
+    assert!(matches!(refused(&[("authorization", &bearer), groups]).await, IdentityRefusal::Ambiguous(..)));
+    assert!(matches!(refused(&[("x-shortlist-token", &token), secret]).await, IdentityRefusal::Ambiguous(..)));
+    let both = [("authorization", bearer.as_str()), ("x-shortlist-token", token.as_str())];
+    assert!(matches!(refused(&both).await, IdentityRefusal::Ambiguous(..)));
+    let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+    assert_eq!(refused(&twice).await, IdentityRefusal::Repeated("authorization"));
+    for scheme in ["Basic YTpi", "Bearer", "Digest x", "token x"] {
+        assert_eq!(refused(&[("authorization", scheme)]).await, IdentityRefusal::Scheme, "{scheme}");
+    }
+    for bad in ["Bearer ", "Bearer x", "Bearer a.b.c", "Bearer a.b", "Bearer ...", "Bearer e30.e30.e30"] {
+        assert!(matches!(refused(&[("authorization", bad)]).await, IdentityRefusal::Unreadable(_)), "{bad}");
+    }
+    let long = format!("Bearer {}", "x".repeat(TOKEN_BYTES_MAX + 1));
+    assert!(matches!(refused(&[("authorization", &long)]).await, IdentityRefusal::TooLong(..)));
+    let stranger = format!("Bearer {}", RSA.token(&current("https://stranger.example")));
+    assert!(matches!(refused(&[("authorization", &stranger)]).await, IdentityRefusal::Issuer(_)));
+    assert_eq!(refused(&[]).await, IdentityRefusal::Missing(SECRET_HEADER));
+    assert_eq!(refused(&[user]).await, IdentityRefusal::Missing(SECRET_HEADER));
+}
+
+#[tokio::test]
+async fn no_issuer_speaks_in_the_words_of_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (identifier, _) = identifier(folder.path());
+    let by =
+        async |claims: Value| ask(&identifier, &[("authorization", &format!("Bearer {}", RSA.token(&claims)))]).await;
+    let who = by(current("https://other.example")).await.expect("taken").principal;
+    assert_eq!(who.user, "other/t1/alice");
+    assert!(who.groups.contains("other/g1") && !who.groups.contains("g1"));
+    for (name, value) in
+        [("oid", json!("other/t1/alice")), ("groups", json!(["other/g1"])), ("roles", json!(["other/Reader"]))]
+    {
+        let mut claims = current(ISSUER);
+        claims[name] = value;
+        let refusal = by(claims).await.expect_err("refused");
+        assert_eq!(refusal, IdentityRefusal::Token { by: "idp".into(), refusal: TokenRefusal::OtherRealm });
+    }
+    let mut harmless = current(ISSUER);
+    harmless["groups"] = json!(["another/g1", "other"]);
+    assert!(by(harmless).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_api_key_is_its_service_and_asks_for_users_with_the_right_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (identifier, file) = identifier(folder.path());
+    let (plain, plain_key) = file.create("crm", false, None).expect("made");
+    let (hub, hub_key) = file.create("hub", true, Some(Duration::from_secs(3_600))).expect("made");
+    let (_, expired_key) = file.create("old", false, Some(Duration::ZERO)).expect("made");
+    let by = async |key: &str, more: &[(&'static str, &str)]| {
+        let bearer = format!("Bearer {key}");
+        ask(&identifier, &[&[("authorization", bearer.as_str())], more].concat()).await
+    };
+    assert_eq!(by(&plain_key, &[]).await.expect_err("not read yet"), IdentityRefusal::Key);
+    identifier.refresh();
+    let who = by(&plain_key, &[]).await.expect("taken");
+    assert_eq!(*who.principal, Principal::service("crm"));
+    assert_eq!(*who.by, format!("key:{}", plain.id));
+    assert_eq!(*by(&hub_key, &[]).await.expect("taken").principal, Principal::service("hub"));
+    let user = [("x-shortlist-user", "alice"), ("x-shortlist-groups", "a b,c"), ("x-shortlist-tenant", "t")];
+    let for_alice = by(&hub_key, &user).await.expect("taken").principal;
+    let alice = Principal { service: Some("hub".to_owned()), ..Principal::user("alice").with_groups(["a b", "c"]) };
+    assert_eq!(*for_alice, alice.of_tenant("t"));
+
+    let refused = async |key: &str, more: &[(&'static str, &str)]| by(key, more).await.expect_err("refused");
+    assert_eq!(refused(&plain_key, &user).await, IdentityRefusal::NotOnBehalfOf(plain.id.clone()));
+    assert_eq!(refused(&plain_key, &user[1..]).await, IdentityRefusal::NotOnBehalfOf(plain.id.clone()));
+    assert_eq!(refused(&hub_key, &user[1..]).await, IdentityRefusal::Missing(USER_HEADER));
+    assert!(matches!(refused(&expired_key, &[]).await, IdentityRefusal::KeyExpired(_)));
+    let swapped = format!("slk_{}_{}", hub.id, plain_key.rsplit_once('_').expect("parts").1);
+    let upper = plain_key.replace("slk_", "slk_A");
+    let hashed = format!("slk_{}_{}", plain.id, plain.sha256);
+    for wrong in [&swapped, &upper, &hashed, &plain_key[..plain_key.len() - 1], "slk_", "slk__", "slk_x_y"] {
+        assert_eq!(refused(wrong, &[]).await, IdentityRefusal::Key, "{wrong}");
+    }
+
+    file.revoke(&plain.id).expect("it is there");
+    identifier.refresh();
+    assert_eq!(refused(&plain_key, &[]).await, IdentityRefusal::Key);
+    assert!(by(&hub_key, &[]).await.is_ok());
+    // A file that breaks shuts everybody out, until it is good again.
+    let text = std::fs::read_to_string(file.path()).expect("it is there");
+    for broken in [&text[..text.len() / 2], "", "[]", &text.replace("\"service\"", "\"name\"")] {
+        std::fs::write(file.path(), broken).expect("written");
+        identifier.refresh();
+        assert_eq!(refused(&hub_key, &[]).await, IdentityRefusal::Key, "{broken}");
+        assert!(file.create("x", false, None).is_err(), "what is broken is not written over");
+    }
+    std::fs::write(file.path(), text).expect("written");
+    identifier.refresh();
+    assert!(by(&hub_key, &[]).await.is_ok());
+    std::fs::remove_file(file.path()).expect("removed");
+    identifier.refresh();
+    assert_eq!(refused(&hub_key, &[]).await, IdentityRefusal::Key);
+}
+
+#[test]
+fn a_key_has_256_random_bits_of_which_a_private_file_holds_the_hash() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::new(folder.path().join("deep/keys.json"));
+    let keys: Vec<(ApiKey, String)> = (0..20).map(|_| file.create("crm", false, None).expect("made")).collect();
+    let text = std::fs::read_to_string(file.path()).expect("it is there");
+    for (key, presented) in &keys {
+        let secret = presented.strip_prefix(&format!("slk_{}_", key.id)).expect("its id");
+        assert_eq!(URL_SAFE_NO_PAD.decode(secret).expect("base64url").len(), 32);
+        assert!(!text.contains(secret) && text.contains(&super::api_keys::digest(secret)));
+    }
+    assert_eq!(file.list().expect("read"), keys.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(file.path()).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    for name in ["", "a b", "a/b", "ü", &"x".repeat(65)] {
+        assert!(matches!(file.create(name, false, None), Err(KeyFileError::Service { .. })), "{name}");
+    }
+    assert!(matches!(file.revoke("none"), Err(KeyFileError::NoSuchKey { .. })));
+    // Two at once: neither is lost.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| file.create("many", true, None).expect("made"));
+        }
+    });
+    assert_eq!(file.list().expect("read").len(), 28);
+}
+
+#[test]
+fn only_an_admin_acts_as_somebody() {
+    let mut headers = HeaderMap::new();
+    let asks = || identified(Principal::user("root"), "idp".into());
+    assert!(asks().acting(&headers, |_| false).expect("themselves").actor.is_none());
+    headers.insert("x-shortlist-act-as-groups", "g".parse().expect("a value"));
+    assert_eq!(asks().acting(&headers, |_| false).expect_err("no admin"), IdentityRefusal::NotAdmin);
+    assert_eq!(asks().acting(&headers, |_| true).expect_err("nobody"), IdentityRefusal::Missing(ACT_AS_HEADER));
+    headers.insert(ACT_AS_HEADER, "alice".parse().expect("a value"));
+    let acts = asks().acting(&headers, |who| who.user == "root").expect("an admin");
+    assert_eq!(*acts.principal, Principal::user("alice").with_groups(["g"]));
+    assert_eq!(acts.actor.as_deref(), Some(&Principal::user("root")));
+}
