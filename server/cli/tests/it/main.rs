@@ -4,6 +4,8 @@
 
 mod demo;
 mod errors;
+#[cfg(unix)]
+mod identity;
 mod kill;
 mod ledger;
 mod models;

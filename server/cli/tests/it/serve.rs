@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::program::{Program, tool};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// How long anything here may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
     pub child: Child,
-    base: String,
-    client: Client,
+    pub base: String,
+    pub client: Client,
     /// What it logged.
     log: Arc<Mutex<String>>,
 }
