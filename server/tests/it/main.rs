@@ -15,4 +15,5 @@ mod issuer;
 mod limits;
 mod overload;
 mod policy;
+mod settings;
 mod socket;

@@ -1,0 +1,84 @@
+//! The configuration file of the server: what it may leave out, and what it is told when it is wrong.
+
+use shortlist_server::{Settings, SettingsError, TokenIssuer};
+
+fn load(text: &str) -> Result<Settings, SettingsError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("serve.toml");
+    std::fs::write(&path, text).expect("written");
+    std::fs::write(folder.path().join("secret"), "0123456789abcdef\n").expect("written");
+    std::fs::write(folder.path().join("short"), "0123\n").expect("written");
+    Settings::load(&path)
+}
+
+fn entra(more: &str) -> String {
+    format!("[[issuer]]\nname = \"entra\"\nissuer = \"https://a.example/t/v2.0\"\naudience = \"api\"\n{more}")
+}
+
+fn hub(more: &str) -> String {
+    format!("[[gateway_token]]\nname = \"hub\"\nissuer = \"hub\"\naudience = [\"a\", \"b\"]\n{more}")
+}
+
+#[test]
+fn everything_may_be_left_out_and_files_are_found_beside_the_configuration() {
+    let empty = load("").expect("nothing needs to be there");
+    assert!(empty.secret.is_none() && empty.gateway.is_none() && empty.issuers.is_empty());
+    let whole = load(&format!(
+        "listen = \"0.0.0.0:80\"\npolicy = \"p.toml\"\nsecret_file = \"secret\"\n[gateway]\npeers = [\"10.0.0.0/8\"]\n\
+         secret_file = \"secret\"\n{}{}",
+        entra(
+            "realm = \"entra\"\ntenants = [\"t\"]\nclock_skew = \"30s\"\nclaims = { user = \"email\", groups = [] }\n"
+        ),
+        hub("secret_file = \"secret\"\nmax_age = \"1m\"\n")
+    ));
+    let whole = whole.expect("a configuration");
+    assert!(whole.policy.is_some_and(|path| path.ends_with("p.toml") && path.is_absolute()));
+    assert!(whole.secret.is_some() && whole.gateway.is_some_and(|gateway| gateway.secret.is_some()));
+    assert_eq!(whole.issuers.iter().map(TokenIssuer::name).collect::<Vec<_>>(), ["hub", "entra"]);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_to_write() {
+    let check = |text: String, expected: &str| {
+        let error = load(&text).map(|_| ()).expect_err(&text).to_string();
+        assert!(error.contains(expected) && !error.contains("0123456789abcdef"), "{text}\n{error}");
+    };
+    check("colour = 1".to_owned(), "unknown field `colour`");
+    check("secret = \"0123456789abcdef0\"".to_owned(), "secret_file");
+    check("secret_file = \"none\"".to_owned(), "`secret_file`: cannot read the secret from");
+    check("secret_file = \"short\"".to_owned(), "at least 16");
+    check("secret_file = \"secret\"\nsecret_env = \"X\"".to_owned(), "keep one");
+    check("secret_env = \"SHORTLIST_NO_SUCH_VARIABLE\"".to_owned(), "is not set");
+    check("[gateway]\npeers = [\"localhost\"]".to_owned(), "`peers` of [gateway]");
+    check("[gateway]\nsecret = \"0123456789abcdef0\"".to_owned(), "secret_file");
+    check("[[issuer]]\nname = \"x\"".to_owned(), "missing field `issuer`");
+    check(entra("audience = \"twice\""), "duplicate key");
+    check(entra("algorithms = [\"HS256\"]"), "HMAC");
+    check(entra("algorithms = [\"none\"]"), "unknown variant `none`");
+    check(entra("algorithms = []"), "`algorithms` is empty");
+    check(entra("clock_skew = \"10m\""), "`clock_skew` may be from 0ns to 300s");
+    check(entra("clock_skew = 10"), "invalid type");
+    check(entra("keep_keys = \"1m\""), "`keep_keys` is shorter");
+    check(entra("retry_keys = \"1ms\""), "`retry_keys`");
+    check(entra("realm = \"a/b\""), "`realm`");
+    check(entra("tenants = []"), "`tenants`");
+    check(entra("tenants = [\"a/b\"]"), "`tenants`");
+    check(entra("tenants = [\"t\"]\nclaims = { tenant = [] }"), "names no claim for the tenant");
+    check(entra("claims = { user = [] }"), "`user`");
+    check(entra("claims = { name = \"x\" }"), "unknown field `name`");
+    check(entra("type = \"id\""), "at+jwt");
+    check(entra("ca_file = \"secret\""), "no certificate");
+    check(entra("discovery_url = \"http://a.example/x\""), "is not https");
+    check(entra("").replace("https://a", "http://a"), "is not https");
+    check(entra("").replace("/t/", "/{tenantid}/"), "`tenants` must list");
+    check(entra("").replace("\"api\"", "[]"), "`audience` is empty");
+    check(entra("") + &entra("").replace("\"entra\"", "\"b\"").replace("/t/", "/u/"), "Write realm = \"b\"");
+    check(entra("realm = \"r\"\n") + &entra("realm = \"r\"\n"), "another issuer's");
+    check(entra("") + &entra("realm = \"r\"\n"), "two issuers have the `name`");
+    check(entra("") + &entra("realm = \"r\"\n").replace("\"entra\"", "\"b\""), "two issuers have the `issuer`");
+    check(hub(""), "write one of `key_file`");
+    check(hub("key_file = \"secret\""), "no public key in PEM");
+    check(hub("key_file = \"secret\"\nsecret_file = \"secret\""), "write one of `key_file`");
+    check(hub("secret_file = \"secret\"\nalgorithms = [\"RS256\"]"), "no configured key");
+    check(hub("secret_file = \"secret\"\ntenants = [\"t\"]"), "unknown field `tenants`");
+}
