@@ -101,6 +101,12 @@ pub enum BenchError {
     /// The server whose times were to be measured failed.
     #[error("the server whose times are measured failed: {0}")]
     Timing(String),
+    /// A grant was resolved to something else than its rules say.
+    #[error("{reference} is seen or hidden otherwise than the rules say; nothing was measured")]
+    OtherGrant {
+        /// The first tool that differs.
+        reference: String,
+    },
     /// A query was refused or failed.
     #[error("query {query:?} failed")]
     Search {

@@ -6,6 +6,7 @@
 
 pub mod delta;
 pub mod fuzz;
+pub mod grants;
 pub mod graph;
 pub mod relevance;
 pub mod timing;

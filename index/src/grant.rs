@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::hex;
-use crate::tool::Tool;
+use crate::tool::{Annotations, Tool};
 
 /// The most bytes a pattern may have.
 pub const PATTERN_BYTES_MAX: usize = 512;
@@ -18,7 +18,7 @@ pub const PATTERN_BYTES_MAX: usize = 512;
 ///
 /// Brackets, braces and backslashes, which globs elsewhere give a meaning, are refused: a rule that reads them as something
 /// else than its author meant could allow too much.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(Arc<str>);
 
 /// A text that is no pattern.
@@ -72,6 +72,25 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What every value that matches begins with: all before the first `*` or `?`.
+    pub(crate) fn prefix(&self) -> &str {
+        self.literals().next().unwrap_or_default()
+    }
+
+    /// Whether the prefix is all that is asked of a value.
+    pub(crate) fn is_prefix(&self) -> bool {
+        self.0.strip_suffix('*') == Some(self.prefix())
+    }
+
+    /// The longest text that every value that matches has somewhere; empty where there is none.
+    pub(crate) fn longest_literal(&self) -> &str {
+        self.literals().max_by_key(|literal| literal.len()).unwrap_or_default()
+    }
+
+    fn literals(&self) -> impl Iterator<Item = &str> {
+        self.0.split(['*', '?'])
+    }
 }
 
 /// What follows `prefix` in `value`, a `?` standing for any one character; `None` where it does not begin so.
@@ -109,14 +128,14 @@ pub struct Selector {
     pub required_scopes: Vec<Pattern>,
     /// Only tools whose required scopes are met by those the grant's holder holds. A tool that requires none is met.
     pub scopes_held: bool,
-    /// Only tools that claim this about being read-only; a tool that claims nothing is not picked.
-    pub read_only: Option<bool>,
+    /// Only tools that claim the same of their effects, of each that is given; a tool that claims nothing is not picked.
+    pub annotations: Annotations,
 }
 
 impl Selector {
     /// Whether it picks one tool for a holder of these scopes: what the bitmaps of a generation say of all tools at once.
     pub fn picks(&self, tool: &Tool, held_scopes: &BTreeSet<String>) -> bool {
-        let Self { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = self;
+        let Self { refs, namespaces, sources, tags, required_scopes, scopes_held, annotations } = self;
         let any = |patterns: &[Pattern], values: &[&str]| {
             patterns.is_empty() || values.iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
         };
@@ -128,7 +147,7 @@ impl Selector {
             && any(tags, &tool.tags.iter().map(String::as_str).collect::<Vec<_>>())
             && any(required_scopes, &tool.required_scopes.scopes().collect::<Vec<_>>())
             && (!scopes_held || tool.required_scopes.is_met_by(held_scopes))
-            && read_only.is_none_or(|claim| tool.annotations.read_only == Some(claim))
+            && annotations.are_claimed_by(&tool.annotations)
     }
 }
 

@@ -75,6 +75,7 @@ mod fusion;
 mod generation;
 mod hex;
 mod lexical;
+mod picked;
 mod places;
 mod rerank;
 #[cfg(test)]
@@ -96,6 +97,7 @@ pub use generation::{
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;
 pub use hit::{Answer, Degraded, Explanation, Hit, LegScore};
+pub use picked::Picked;
 pub use query::{DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 pub use rerank::{CrossEncoder, RerankError, Reranker};
 pub use schema::{Parameter, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, SchemaError};

@@ -51,6 +51,19 @@ pub struct Annotations {
     pub open_world: Option<bool>,
 }
 
+impl Annotations {
+    /// Each claim with its name, always in this order.
+    pub fn named(&self) -> [(&'static str, Option<bool>); 4] {
+        let Self { read_only, destructive, idempotent, open_world } = *self;
+        [("read_only", read_only), ("destructive", destructive), ("idempotent", idempotent), ("open_world", open_world)]
+    }
+
+    /// Whether `claims` say the same of everything that these say something of.
+    pub fn are_claimed_by(&self, claims: &Self) -> bool {
+        self.named().iter().zip(claims.named()).all(|((_, wanted), (_, claim))| wanted.is_none() || *wanted == claim)
+    }
+}
+
 /// What a hub needs to know to dispatch a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Execution {

@@ -253,19 +253,20 @@ fn near(snapshot: &Snapshot, text: &str) -> Result<Vec<String>, SearchError> {
 
 /// Why a filter leaves out a tool that is the newest of its kind.
 fn left_out(tool: &Tool, filter: &Filter) -> Verdict {
-    let Filter { namespaces, sources, tags, read_only, destructive, include_deprecated } = filter;
+    let Filter { namespaces, sources, tags, annotations, include_deprecated } = filter;
     if let (Some(note), false) = (&tool.deprecation, include_deprecated) {
         return Verdict::Deprecated { note: note.clone() };
     }
     let has = |wanted: &[String], value: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == value);
+    let claims = annotations.named().into_iter().zip(tool.annotations.named());
     let met = [
         ("namespaces", has(namespaces, tool.reference.namespace())),
         ("sources", has(sources, tool.reference.source())),
         ("tags", tags.is_empty() || tool.tags.iter().any(|tag| tags.contains(tag))),
-        ("read_only", read_only.is_none() || tool.annotations.read_only == *read_only),
-        ("destructive", destructive.is_none() || tool.annotations.destructive == *destructive),
-    ];
-    Verdict::Filtered { by: met.into_iter().filter(|(_, met)| !met).map(|(part, _)| part).collect() }
+    ]
+    .into_iter()
+    .chain(claims.map(|((part, wanted), (_, claim))| (part, wanted.is_none() || wanted == claim)));
+    Verdict::Filtered { by: met.filter(|(_, met)| !met).map(|(part, _)| part).collect() }
 }
 
 /// A sentence for the operator.

@@ -102,7 +102,8 @@ mod tests {
 
     fn binding(request: &str, user: &str) -> Binding {
         let grant = Grant::everything();
-        let granted = Granted { fingerprint: grant.fingerprint(), grant, exact: false };
+        let policy_version = "none".into();
+        let granted = Granted { fingerprint: grant.fingerprint(), grant, exact: false, policy_version };
         Binding::new("search", request, &Principal::user(user), &granted)
     }
 

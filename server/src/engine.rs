@@ -44,6 +44,8 @@ pub(crate) struct View {
     serving: Arc<Serving>,
     pub(crate) allowed: Arc<AllowedSet>,
     pub(crate) models: Models,
+    /// The version of the policy that gave the grant.
+    pub(crate) policy_version: Arc<str>,
     /// Time spent waiting for a thread.
     pub(crate) queue_ms: f64,
     /// Time spent resolving the grant; next to nothing when it was in the cache.
@@ -122,7 +124,8 @@ impl Engine {
                 // The permits go with the work: what timed out still occupies its thread until it ends.
                 let (_admitted, _running, _entered) = (admitted, running, span.enter());
                 let (allowed, allow_ms) = timed(|| engine.resolve(&serving, &granted));
-                work(View { serving, allowed, models: engine.models.clone(), queue_ms, allow_ms })
+                let (models, policy_version) = (engine.models.clone(), Arc::clone(&granted.policy_version));
+                work(View { serving, allowed, models, policy_version, queue_ms, allow_ms })
             };
             tokio::task::spawn_blocking(work).await.map_err(ended_early)?
         };

@@ -36,6 +36,18 @@ pub enum Code {
     BadCursor,
     /// The cursor's generation does not serve any more.
     StaleCursor,
+    /// The policy in force is another one than `If-Match` names.
+    PreconditionFailed,
+    /// There is no such run-time rule.
+    NoSuchRule,
+    /// There is no such version of the run-time rules.
+    NoSuchVersion,
+    /// A run-time rule says the same already.
+    RuleExists,
+    /// There are as many run-time rules as there may be.
+    TooManyRules,
+    /// It is not known which run-time rules there are.
+    RunTimeRulesRefused,
     /// Too many requests wait.
     Overloaded,
     /// No generation is loaded yet.
@@ -48,7 +60,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::Unauthenticated,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -62,6 +74,12 @@ impl Code {
         Self::BadRef,
         Self::BadCursor,
         Self::StaleCursor,
+        Self::PreconditionFailed,
+        Self::NoSuchRule,
+        Self::NoSuchVersion,
+        Self::RuleExists,
+        Self::TooManyRules,
+        Self::RunTimeRulesRefused,
         Self::Overloaded,
         Self::NotReady,
         Self::Timeout,
@@ -104,6 +122,22 @@ impl Code {
             Self::StaleCursor => {
                 (StatusCode::GONE, "stale_cursor", "The catalog has changed; start again without a cursor")
             }
+            Self::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "Another policy is in force than If-Match names; look at it and ask again",
+            ),
+            Self::NoSuchRule => (StatusCode::NOT_FOUND, "no_such_rule", "There is no such run-time rule"),
+            Self::NoSuchVersion => (StatusCode::NOT_FOUND, "no_such_version", "There is no such version of the rules"),
+            Self::RuleExists => (StatusCode::CONFLICT, "rule_exists", "A run-time rule says the same already"),
+            Self::TooManyRules => {
+                (StatusCode::CONFLICT, "too_many_rules", "Move some run-time rules into the policy's file first")
+            }
+            Self::RunTimeRulesRefused => (
+                StatusCode::CONFLICT,
+                "run_time_rules_refused",
+                "It is not known which run-time rules there are; roll back to a version, 0 for none",
+            ),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests; try again shortly"),
             Self::NotReady => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "No catalog is loaded yet; try again shortly")

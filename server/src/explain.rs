@@ -7,7 +7,7 @@ use shortlist_index::{
 use utoipa::ToSchema;
 
 use crate::ledger::{SourceRow, source_rows};
-use crate::policy::{Policy, RulesFor};
+use crate::policy::{Policy, RuleName, RulesFor};
 use crate::principal::Principal;
 
 /// Why a tool is not in an answer, for an operator.
@@ -66,7 +66,6 @@ pub fn explain(
     Ok(Explained { explanation, why, rules, source })
 }
 
-fn numbers(rules: &[usize]) -> String {
-    let list: Vec<String> = rules.iter().map(ToString::to_string).collect();
-    format!("rule {}", list.join(", "))
+fn numbers(rules: &[RuleName]) -> String {
+    rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

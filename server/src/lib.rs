@@ -30,6 +30,7 @@ mod cursor;
 mod error;
 pub mod limits;
 mod network;
+mod object;
 mod secret;
 
 pub use config::{Config, GatewaySettings, Settings, SettingsError, parse_duration, read_secret};
@@ -42,7 +43,7 @@ pub use identity::{
 };
 pub use ledger::{FaultRow, SourceRow, source_rows};
 pub use network::{Network, NetworkError};
-pub use policy::{Policy, PolicyError, RulesFor};
+pub use policy::{Policy, PolicyError, RuleName, RulesFor};
 pub use principal::Principal;
 pub use secret::{Secret, SecretError};
 pub use serve::{RunError, run};

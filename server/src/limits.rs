@@ -84,10 +84,23 @@ pub const SERVICE_CHARS_MAX: usize = 64;
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes of a policy file: 10,000 rules of ordinary size.
 pub const POLICY_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// The most rules of a policy. Each costs a pass over the catalog for each new principal.
+/// The most rules of a policy. A new principal costs each of them a look, see `benches/RESULTS.md`.
 pub const POLICY_RULES_MAX: usize = 10_000;
 /// The most entries in one list of a rule.
 pub const POLICY_LIST_MAX: usize = 1_000;
+
+/// The most characters of a rule's note: a sentence and the number of a ticket.
+pub const POLICY_NOTE_CHARS_MAX: usize = 500;
+
+/// The most rules that admins may have added at run time. They are for what cannot wait for a review; what stays belongs into
+/// the policy's file, and all of them are written anew with each change.
+pub const RUN_TIME_RULES_MAX: usize = 1_000;
+/// The most bytes of all run-time rules together: as many as the policy's file may have.
+pub const RUN_TIME_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The versions of the run-time rules that are kept for a roll-back and for questions, the one in force included.
+pub const RUN_TIME_VERSIONS_KEPT: usize = 100;
+/// The most bytes of a rule's id in a path. Ours have a letter and a number.
+pub const RULE_ID_BYTES_MAX: usize = 32;
 
 /// Grants kept resolved. One of 200,000 tools takes 25 kB at the most, so all of them take 50 MB at the most.
 pub const ALLOWED_SETS_KEPT: u64 = 2_000;
@@ -107,7 +120,8 @@ pub const RETRY_AFTER_S: u32 = 1;
 /// How long running requests may take to finish once the server was told to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often the policy file and the current generation are looked at.
+/// How often the policy file, the run-time rules and the current generation are looked at. So this is also how much later
+/// another process over the same home learns of a change: this long, and the time of the look itself.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// A generation that was refused is tried again after this many looks: it may have been a passing fault of the disk, and
 /// verifying a large one each second would starve the searches.

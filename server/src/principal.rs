@@ -61,6 +61,18 @@ impl Principal {
     }
 }
 
+/// Who it is, for what is kept about an admin's change: `user:alice`, `service:hub`, `service:hub for user:alice`.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.service, self.user.as_str()) {
+            (Some(service), "") => write!(f, "service:{service}")?,
+            (Some(service), user) => write!(f, "service:{service} for user:{user}")?,
+            (None, user) => write!(f, "user:{user}")?,
+        }
+        self.tenant.as_ref().map_or(Ok(()), |tenant| write!(f, " of tenant:{tenant}"))
+    }
+}
+
 /// A principal does not belong into logs, so `Debug` gives counts only.
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,7 +35,7 @@ impl AppState {
         let engine = Engine::new(models, config.n_running.max(1), config.n_waiting, config.request_timeout);
         let state = Self(Arc::new(Shared {
             engine: Arc::new(engine),
-            policies: Policies::new(config.policy),
+            policies: Policies::new(config.policy, &config.home),
             cursors: CursorKey::new(&config.secret),
             identity: Identifier::new(config.identity),
             generations: GenerationWatch::new(Store::new(&config.home)),
@@ -47,12 +47,20 @@ impl AppState {
         state
     }
 
-    /// Looks once at the policy file, at the API keys and at the current generation, and takes over what is new and good;
-    /// begins to fetch the keys of issuers where it is time to. The server does this each second by itself; an operator's
-    /// command or a test may want it now. Blocks on the disk.
+    /// Looks once at the API keys, the policy with its run-time rules, and the current generation, and takes over what is new
+    /// and good; begins to fetch the keys of issuers where it is time to. The server does this each second by itself; an
+    /// operator's command or a test may want it now. Blocks on the disk.
     pub fn refresh(&self) {
+        self.refresh_access();
+        self.refresh_catalog();
+    }
+
+    pub(crate) fn refresh_access(&self) {
         self.0.identity.refresh();
         self.0.policies.reload();
+    }
+
+    pub(crate) fn refresh_catalog(&self) {
         self.0.generations.look(&self.0.engine);
         self.0.statuses.look();
     }

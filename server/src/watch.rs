@@ -122,14 +122,19 @@ fn remember(refused: &mut Option<Refused>, number: Option<u64>) -> bool {
     news
 }
 
-/// Looks again and again until it is dropped.
+/// Looks again and again until it is dropped. For the policy and the API keys by themselves: the opening of a large generation takes seconds, and a
+/// revocation must not wait for it.
 pub(crate) async fn follow(state: AppState) {
+    tokio::join!(look(&state, AppState::refresh_access), look(&state, AppState::refresh_catalog));
+}
+
+async fn look(state: &AppState, at: fn(&AppState)) {
     let mut interval = tokio::time::interval(state.0.poll_interval);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let looked = state.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || looked.refresh()).await {
+        if let Err(error) = tokio::task::spawn_blocking(move || at(&looked)).await {
             tracing::error!(error = %error, "the look for new generations and policies failed; it goes on");
         }
     }

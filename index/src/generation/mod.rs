@@ -15,6 +15,7 @@ pub(crate) mod ipc;
 mod layer;
 mod manifest;
 mod quarantine;
+mod refs;
 mod resolve;
 mod snapshot;
 mod status;

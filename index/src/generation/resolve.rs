@@ -1,34 +1,42 @@
 //! Grants and filters against one generation's tools.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use arrow::error::ArrowError;
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 
+use super::refs::{ByPattern, Refs};
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
 use crate::filter::Filter;
 use crate::grant::{Grant, Pattern, Selector};
 use crate::places::Layered;
 use crate::scopes::ScopeRequirement;
+use crate::tool::Annotations;
 use crate::tool_ref::ToolRef;
 use crate::unseen::Asked;
 
 /// What grants and filters ask about the tools, as bitmaps made once when a generation is opened: resolving a selector
-/// then costs its distinct namespaces, tags and scopes, not its tools (patterns over refs apart).
+/// then costs the namespaces, tags and scopes that begin as its patterns do, not its tools. [`Refs`] knows the refs.
 pub(super) struct Attributes {
     n_tools: u32,
+    refs: Refs,
     namespaces: Vec<NamespaceRange>,
+    /// The tools of each namespace, whichever the source.
+    by_namespace: BTreeMap<String, RoaringBitmap>,
+    by_source: BTreeMap<String, RoaringBitmap>,
     /// Runs of versions of one tool, oldest first; tools with a single version have none.
     families: Vec<Range<u32>>,
     /// Those of each family's versions that are pre-releases.
     prereleases: RoaringBitmap,
-    tags: BTreeMap<String, RoaringBitmap>,
+    by_tag: BTreeMap<String, RoaringBitmap>,
+    /// The tools that name each scope in some alternative.
+    by_scope: BTreeMap<String, RoaringBitmap>,
     /// The different requirements, each with the tools that have it.
     requirements: BTreeMap<String, (ScopeRequirement, RoaringBitmap)>,
-    read_only: [RoaringBitmap; 2],
-    destructive: [RoaringBitmap; 2],
+    /// The tools that claim `false` and `true` of each effect, in the order of [`Annotations::named`].
+    claims: [[RoaringBitmap; 2]; 4],
     deprecated: RoaringBitmap,
 }
 
@@ -45,13 +53,16 @@ impl Attributes {
         let n_tools = u32::try_from(tables.len()).map_err(|_| ArrowError::ComputeError("too many tools".to_owned()))?;
         let mut attributes = Self {
             n_tools,
+            refs: Refs::read(tables),
             namespaces: Vec::new(),
+            by_namespace: BTreeMap::new(),
+            by_source: BTreeMap::new(),
             families: Vec::new(),
             prereleases: RoaringBitmap::new(),
-            tags: BTreeMap::new(),
+            by_tag: BTreeMap::new(),
+            by_scope: BTreeMap::new(),
             requirements: BTreeMap::new(),
-            read_only: Default::default(),
-            destructive: Default::default(),
+            claims: Default::default(),
             deprecated: RoaringBitmap::new(),
         };
         let mut before: Option<ToolRef> = None;
@@ -81,7 +92,7 @@ impl Attributes {
                 attributes.prereleases.insert(document);
             }
             for tag in table.tags(row)? {
-                attributes.tags.entry(tag).or_default().insert(document);
+                attributes.by_tag.entry(tag).or_default().insert(document);
             }
             let requirement = table.required_scopes_text(row);
             match attributes.requirements.get_mut(requirement) {
@@ -91,17 +102,24 @@ impl Attributes {
                     attributes.requirements.insert(requirement.to_owned(), entry);
                 }
             }
-            let annotations = table.annotations(row);
-            if let Some(claim) = annotations.read_only {
-                attributes.read_only[usize::from(claim)].insert(document);
-            }
-            if let Some(claim) = annotations.destructive {
-                attributes.destructive[usize::from(claim)].insert(document);
+            for (bitmaps, (_, claim)) in attributes.claims.iter_mut().zip(table.annotations(row).named()) {
+                if let Some(claim) = claim {
+                    bitmaps[usize::from(claim)].insert(document);
+                }
             }
             if table.is_deprecated(row) {
                 attributes.deprecated.insert(document);
             }
             before = Some(reference);
+        }
+        for NamespaceRange { source, namespace, documents } in &attributes.namespaces {
+            attributes.by_source.entry(source.clone()).or_default().insert_range(documents.clone());
+            attributes.by_namespace.entry(namespace.clone()).or_default().insert_range(documents.clone());
+        }
+        for (requirement, documents) in attributes.requirements.values() {
+            for scope in requirement.scopes() {
+                *attributes.by_scope.entry(scope.to_owned()).or_default() |= documents;
+            }
         }
         Ok(attributes)
     }
@@ -111,49 +129,34 @@ impl Attributes {
         &self.namespaces
     }
 
-    /// The documents that a grant shows.
+    /// The documents that a grant shows. Each different pattern over refs is looked for once.
     pub fn granted(&self, grant: &Grant, tables: &Layered<ToolTable>) -> RoaringBitmap {
-        let union = |selectors: &[Selector]| {
-            selectors.iter().fold(RoaringBitmap::new(), |all, selector| all | self.selected(selector, grant, tables))
+        let selectors = || grant.allow.iter().chain(&grant.deny);
+        let by_pattern = self.refs.matching(selectors().flat_map(|selector| &selector.refs), tables);
+        let met = if selectors().any(|selector| selector.scopes_held) {
+            self.requiring(|requirement| requirement.is_met_by(&grant.held_scopes))
+        } else {
+            RoaringBitmap::new()
         };
+        let union =
+            |selectors: &[Selector]| selectors.iter().map(|each| self.selected(each, &by_pattern, &met)).union();
         union(&grant.allow) - union(&grant.deny)
     }
 
-    /// The documents that a selector picks.
-    fn selected(&self, selector: &Selector, grant: &Grant, tables: &Layered<ToolTable>) -> RoaringBitmap {
-        let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = selector;
-        let mut selected = self.all();
-        if !namespaces.is_empty() || !sources.is_empty() {
-            let any = |patterns: &[Pattern], value: &str| {
-                patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(value))
-            };
-            selected &= self.in_namespaces(|range| any(namespaces, &range.namespace) && any(sources, &range.source));
-        }
-        if !tags.is_empty() {
-            selected &= union(self.tags.iter().filter(|(tag, _)| tags.iter().any(|p| p.matches(tag))).map(|(_, b)| b));
-        }
-        if !required_scopes.is_empty() {
-            selected &= self.requiring(|requirement| {
-                requirement.scopes().any(|scope| required_scopes.iter().any(|pattern| pattern.matches(scope)))
-            });
-        }
-        if *scopes_held {
-            selected &= self.requiring(|requirement| requirement.is_met_by(&grant.held_scopes));
-        }
-        if let Some(claim) = read_only {
-            selected &= &self.read_only[usize::from(*claim)];
-        }
-        if !refs.is_empty() {
-            let matches = |document: &u32| {
-                let (table, row) = tables.at(*document);
-                let reference = table.reference_text(row);
-                // A name stands for all its versions: '@' occurs in a ref only before the version.
-                let name = reference.split('@').next().unwrap_or(reference);
-                refs.iter().any(|pattern| pattern.matches(name) || pattern.matches(reference))
-            };
-            selected = selected.iter().filter(matches).collect();
-        }
-        selected
+    /// The documents that a selector picks; `met` are those whose required scopes are held.
+    fn selected(&self, selector: &Selector, by_pattern: &ByPattern, met: &RoaringBitmap) -> RoaringBitmap {
+        let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, annotations } = selector;
+        let of_refs = || refs.iter().filter_map(|pattern| by_pattern.get(pattern)).map(|found| &**found).union();
+        let parts = [
+            (!refs.is_empty()).then(of_refs),
+            (!namespaces.is_empty()).then(|| matching(&self.by_namespace, namespaces)),
+            (!sources.is_empty()).then(|| matching(&self.by_source, sources)),
+            (!tags.is_empty()).then(|| matching(&self.by_tag, tags)),
+            (!required_scopes.is_empty()).then(|| matching(&self.by_scope, required_scopes)),
+            scopes_held.then(|| met.clone()),
+            self.claiming(annotations),
+        ];
+        parts.into_iter().flatten().reduce(|selected, part| selected & part).unwrap_or_else(|| self.all())
     }
 
     /// Of the readable documents, those that a search without a filter may find: the newest of each family.
@@ -203,27 +206,23 @@ impl Attributes {
                 in_ranges(&|range| range.namespace == value)
             })?,
             sources: keep(Asked::Source, &filter.sources, &|value| in_ranges(&|range| range.source == value))?,
-            tags: keep(Asked::Tag, &filter.tags, &|value| Some(!self.tags.get(value)?.is_disjoint(readable)))?,
-            ..*filter
+            tags: keep(Asked::Tag, &filter.tags, &|value| Some(!self.by_tag.get(value)?.is_disjoint(readable)))?,
+            annotations: filter.annotations,
+            include_deprecated: filter.include_deprecated,
         })
     }
 
     /// What of `newest` a filter leaves.
     pub fn filtered(&self, newest: &RoaringBitmap, filter: &Filter) -> RoaringBitmap {
-        let Filter { namespaces, sources, tags, read_only, destructive, include_deprecated } = filter;
+        let Filter { namespaces, sources, tags, annotations, include_deprecated } = filter;
         let mut left = newest.clone();
-        if !namespaces.is_empty() || !sources.is_empty() {
-            let any = |values: &[String], value: &String| values.is_empty() || values.contains(value);
-            left &= self.in_namespaces(|range| any(namespaces, &range.namespace) && any(sources, &range.source));
+        for (values, map) in [(namespaces, &self.by_namespace), (sources, &self.by_source), (tags, &self.by_tag)] {
+            if !values.is_empty() {
+                left &= values.iter().filter_map(|value| map.get(value)).union();
+            }
         }
-        if !tags.is_empty() {
-            left &= union(tags.iter().filter_map(|tag| self.tags.get(tag)));
-        }
-        if let Some(claim) = read_only {
-            left &= &self.read_only[usize::from(*claim)];
-        }
-        if let Some(claim) = destructive {
-            left &= &self.destructive[usize::from(*claim)];
+        if let Some(claiming) = self.claiming(annotations) {
+            left &= claiming;
         }
         if !include_deprecated {
             left -= &self.deprecated;
@@ -237,19 +236,27 @@ impl Attributes {
         all
     }
 
-    fn in_namespaces(&self, wanted: impl Fn(&NamespaceRange) -> bool) -> RoaringBitmap {
-        let mut found = RoaringBitmap::new();
-        for range in self.namespaces.iter().filter(|range| wanted(range)) {
-            found.insert_range(range.documents.clone());
-        }
-        found
+    /// The documents that claim all of this; `None` where nothing is asked.
+    fn claiming(&self, annotations: &Annotations) -> Option<RoaringBitmap> {
+        let asked = self.claims.iter().zip(annotations.named());
+        let parts: Vec<&RoaringBitmap> =
+            asked.filter_map(|(bitmaps, (_, claim))| Some(&bitmaps[usize::from(claim?)])).collect();
+        (!parts.is_empty()).then(|| parts.into_iter().intersection())
     }
 
     fn requiring(&self, wanted: impl Fn(&ScopeRequirement) -> bool) -> RoaringBitmap {
-        union(self.requirements.values().filter(|(requirement, _)| wanted(requirement)).map(|(_, documents)| documents))
+        let met = self.requirements.values().filter(|(requirement, _)| wanted(requirement));
+        met.map(|(_, documents)| documents).union()
     }
 }
 
-fn union<'a>(bitmaps: impl Iterator<Item = &'a RoaringBitmap>) -> RoaringBitmap {
-    bitmaps.fold(RoaringBitmap::new(), |all, bitmap| all | bitmap)
+/// The documents of all values that match some pattern. Only values that begin as a pattern does are compared with it.
+fn matching(map: &BTreeMap<String, RoaringBitmap>, patterns: &[Pattern]) -> RoaringBitmap {
+    let of = |pattern: &Pattern| {
+        let (pattern, prefix) = (pattern.clone(), pattern.prefix().to_owned());
+        let begins = map.range::<str, _>((Bound::Included(&*prefix), Bound::Unbounded));
+        let begins = begins.take_while(move |(value, _)| value.starts_with(&prefix));
+        begins.filter(move |(value, _)| pattern.matches(value)).map(|(_, documents)| documents)
+    };
+    patterns.iter().flat_map(of).union()
 }

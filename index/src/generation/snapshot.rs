@@ -21,6 +21,7 @@ use crate::filter::Filter;
 use crate::grant::Grant;
 use crate::hex;
 use crate::lexical::LexicalIndex;
+use crate::picked::Picked;
 use crate::places::{self, Layered, Places};
 use crate::tool::{ContentHash, Tool};
 use crate::tool_ref::ToolRef;
@@ -119,12 +120,24 @@ impl Snapshot {
         self.tables.len()
     }
 
-    /// Resolves a grant. Costs a pass over the granted tools' lengths, and over all refs where a selector has ref
-    /// patterns; keep the result for as long as the grant and the generation are the same.
+    /// Resolves a grant. Costs a pass over the granted tools' lengths, and over all refs where a selector has a pattern that
+    /// was not looked for before and begins as many refs do; keep the result for as long as the grant and the generation are
+    /// the same.
     pub fn allow(&self, grant: &Grant) -> AllowedSet {
-        let readable = self.attributes.granted(grant, &self.tables);
+        let readable = self.picked(grant).0;
         let searchable = self.attributes.filtered(&self.attributes.newest(&readable), &Filter::default());
         self.allowed_set(readable, searchable)
+    }
+
+    /// The tools that a grant shows, without the statistics that a search needs: for counting and comparing.
+    pub fn picked(&self, grant: &Grant) -> Picked {
+        Picked(self.attributes.granted(grant, &self.tables))
+    }
+
+    /// The refs of tools that were picked here, in ref order.
+    pub fn refs(&self, picked: &Picked) -> impl Iterator<Item = ToolRef> {
+        // Opening parsed every ref; a row that was read then is read again.
+        picked.0.iter().filter_map(|document| self.reference(document).ok())
     }
 
     /// Narrows a set by a caller's filter. It can only take away, but for deprecated tools, which are always readable and

@@ -41,7 +41,7 @@ pub fn tools(rng: &mut Rng, n: usize) -> Vec<Tool> {
             description: format!("To {verb} one {noun}. {}", words.join(" ")),
             input_schema: rng.bool().then(|| Schema::from_json(&schema).expect("a schema")),
             output_schema: None,
-            annotations: Annotations { read_only: rng.bool().then_some(verb == "list"), ..Annotations::default() },
+            annotations: annotations(rng),
             tags: BTreeSet::from([one(rng, &["red", "green", "blue"]).to_owned()]).into_iter().collect(),
             execution: Default::default(),
             required_scopes: if rng.bool() {
@@ -57,6 +57,11 @@ pub fn tools(rng: &mut Rng, n: usize) -> Vec<Tool> {
     tools.into_values().collect()
 }
 
+fn annotations(rng: &mut Rng) -> Annotations {
+    let mut claim = || rng.bool().then(|| rng.bool());
+    Annotations { read_only: claim(), destructive: claim(), idempotent: claim(), open_world: claim() }
+}
+
 fn selector(rng: &mut Rng) -> Selector {
     let pattern = |text: String| vec![Pattern::new(&text).expect("a glob")];
     let mut selector = Selector::default();
@@ -67,7 +72,7 @@ fn selector(rng: &mut Rng) -> Selector {
         3 => selector.tags = pattern(one(rng, &["red", "green", "blue"]).to_owned()),
         4 => selector.required_scopes = pattern(one(rng, &SCOPES).to_owned()),
         5 => selector.scopes_held = true,
-        _ => selector.read_only = Some(rng.bool()),
+        _ => selector.annotations = annotations(rng),
     }
     selector
 }
@@ -99,7 +104,7 @@ impl Spec {
     /// Whether it shows a tool, decided from the words of the specification alone: the plain twin of the bitmaps.
     pub fn sees(&self, tool: &Tool) -> bool {
         let picks = |selector: &Selector| {
-            let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = selector;
+            let Selector { refs, namespaces, sources, tags, required_scopes, scopes_held, annotations } = selector;
             let any = |patterns: &[Pattern], values: &[&str]| {
                 patterns.is_empty() || values.iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
             };
@@ -115,7 +120,10 @@ impl Spec {
                 && any(tags, &tool.tags.iter().map(String::as_str).collect::<Vec<_>>())
                 && any(required_scopes, &scopes)
                 && (!scopes_held || met)
-                && read_only.is_none_or(|claim| tool.annotations.read_only == Some(claim))
+                && annotations.read_only.is_none_or(|claim| tool.annotations.read_only == Some(claim))
+                && annotations.destructive.is_none_or(|claim| tool.annotations.destructive == Some(claim))
+                && annotations.idempotent.is_none_or(|claim| tool.annotations.idempotent == Some(claim))
+                && annotations.open_world.is_none_or(|claim| tool.annotations.open_world == Some(claim))
         };
         self.allow.iter().any(picks) && !self.deny.iter().any(picks)
     }

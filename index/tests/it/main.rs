@@ -4,5 +4,6 @@ mod access;
 mod catalog;
 mod layers;
 mod requests;
+mod selectors;
 mod store;
 mod why_not;

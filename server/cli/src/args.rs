@@ -9,7 +9,7 @@ use shortlist_index::Mode;
 use shortlist_server::{Network, parse_duration};
 
 use crate::places::PlaceArgs;
-use crate::viewer::ViewerArgs;
+use crate::viewer::{ViewerArgs, WhoArgs};
 
 /// Semantic tool discovery: syncs catalogs of tools into a hybrid index and answers searches, showing each user only what
 /// that user may see.
@@ -50,6 +50,8 @@ pub enum Command {
     Quarantine(QuarantineArgs),
     /// Say why a tool is not in somebody's answer to a query
     WhyNot(WhyNotArgs),
+    /// Check, explain and compare policies
+    Policy(PolicyArgs),
     /// List, verify and roll back generations
     Generations(GenerationsArgs),
     /// List, fetch and verify the third-party files that are needed
@@ -386,6 +388,66 @@ pub struct WhyNotArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct PolicyArgs {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Read a policy and look for what is probably not meant
+    #[command(
+        after_help = "Against the generation that serves, if there is one: rules that select no tool, allows that are denied\n\
+        whole, every tool allowed to everyone, subjects and rules that are written twice. Exit code 1 when the policy is\n\
+        refused."
+    )]
+    Check {
+        /// The policy, TOML or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Exit code 1 for what is probably not meant, too
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Say whether somebody sees a tool, and which rules decide
+    Explain {
+        /// The tool's ref
+        #[arg(long = "ref", value_name = "REF")]
+        reference: String,
+        #[command(flatten)]
+        who: WhoArgs,
+        /// The policy that decides [default: policy.toml in the home]
+        #[arg(long, env = "SHORTLIST_POLICY", value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// Say who gains and who loses tools when one policy follows another
+    #[command(
+        after_help = "Compared is what is seen of the generation that serves: by everyone, by whoever is one of the subjects that a\n\
+        rule of either policy names and nothing else, and by the one that is given with --as, --group and so on. Rules\n\
+        combine, so somebody who is two of these at once may see more, or less, than both: name such people. Who holds no\n\
+        scope is shown little by scopes_held rules: give --scope. What was added at run time counts on both sides."
+    )]
+    Diff {
+        /// The policy before
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The policy after
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        #[command(flatten)]
+        who: WhoArgs,
+        /// List all tools, instead of the first ten of each kind
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print the JSON Schema of policies
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct GenerationsArgs {
     /// Print JSON
     #[arg(long, global = true)]
@@ -451,6 +513,27 @@ pub enum BenchWhat {
     Timing(TimingArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
+    /// What it costs to resolve a policy's rules over a large catalog, which is made up
+    Grants(BenchGrantsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchGrantsArgs {
+    /// Tools in the catalog
+    #[arg(long, default_value_t = 200_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=400_000))]
+    pub tools: u32,
+    /// Rules that concern each principal
+    #[arg(long, default_value_t = 1_000, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rules: u32,
+    /// Principals with the same rules and different scopes
+    #[arg(long, default_value_t = 100, value_name = "P", value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub principals: u32,
+    /// What catalog and rules are made of
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    pub seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

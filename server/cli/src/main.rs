@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Sources(args) => command::sources::run(&places, &args),
         Command::Quarantine(args) => command::quarantine::run(&places, &args),
         Command::WhyNot(args) => command::why_not::run(&places, &args),
+        Command::Policy(args) => command::policy::run(&places, &args),
         Command::Generations(args) => command::generations::run(&places, &args),
         Command::Assets(args) => command::assets::run(&places, &args),
         Command::Bench(args) => command::bench::run(&places, &args),

@@ -1,5 +1,6 @@
 //! The admin doors: `/v1/admin/…`, for those whom the policy names as admins. To everybody else there is no such route.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts, State};
@@ -7,7 +8,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use shortlist_index::{Filter, Grant, Mode, SearchRequest};
 
-use super::asked::IsAdmin;
+use super::asked::{Asked, IsAdmin};
 use super::body::Body;
 use super::problem::Problem;
 use super::search::in_range;
@@ -25,15 +26,19 @@ use crate::policy::Granted;
 use crate::principal::Principal;
 use crate::state::AppState;
 
-/// The proof that an admin asks; [`super::asked`] finds out.
-pub(super) struct Admin(());
+/// The proof that an admin asks, and who it is; [`super::asked`] finds out.
+pub(super) struct Admin(pub(super) Arc<Principal>);
 
 impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let proof = parts.extensions.get::<IsAdmin>();
-        proof.map(|_| Self(())).ok_or_else(|| ApiError::new(Code::NoSuchRoute))
+        let asked = parts.extensions.get::<Asked>().and_then(|Asked(asked)| asked.as_ref().ok());
+        proof
+            .zip(asked)
+            .map(|(_, asks)| Self(Arc::clone(&asks.principal)))
+            .ok_or_else(|| ApiError::new(Code::NoSuchRoute))
     }
 }
 
@@ -76,7 +81,7 @@ pub(super) async fn why_not(
     check(&request)?;
     let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, namespaces, filter } = request;
     let principal = Principal::user(user).with_groups(groups).with_scopes(scopes);
-    let policy = state.0.policies.policy();
+    let policy = Arc::clone(&state.0.policies.in_force().policy);
     let shared = state.clone();
     let work = move |view: View| {
         let request = SearchRequest {
@@ -85,15 +90,14 @@ pub(super) async fn why_not(
             rerank,
             filter: Filter {
                 namespaces,
+                annotations: filter.annotations(),
                 sources: filter.sources,
                 tags: filter.tags,
-                read_only: filter.read_only,
-                destructive: filter.destructive,
                 include_deprecated: filter.include_deprecated,
             },
             ..SearchRequest::new(query)
         };
-        let (viewer, statuses) = (Some((&policy, &principal)), shared.0.statuses.current());
+        let (viewer, statuses) = (Some((&*policy, &principal)), shared.0.statuses.current());
         let explained = explain(view.snapshot(), &view.models, viewer, &statuses, unix_s(), &request, &reference)
             .map_err(super::search::refusal)?;
         tracing::info!(generation = view.snapshot().number(), queue.ms = view.queue_ms, "why-not answered");
@@ -132,12 +136,13 @@ fn check(request: &WhyNotRequest) -> Result<(), ApiError> {
 }
 
 /// The work of an admin door resolves its own grant, so it runs with none.
-fn nothing() -> std::sync::Arc<Granted> {
+fn nothing() -> Arc<Granted> {
     let grant = Grant::nothing();
-    std::sync::Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact: false })
+    let policy_version = "none".into();
+    Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact: false, policy_version })
 }
 
 /// A clock before 1970 is wrong, and 0 says so.
-fn unix_s() -> u64 {
+pub(super) fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -1,18 +1,15 @@
 //! [`Body`]: a JSON body within its limits, or an error that names the field.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::error::{ApiError, Code};
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::object::Object;
 use crate::state::AppState;
 
 /// The most characters of a parser's words that are given back.
@@ -69,33 +66,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     json.end().map_err(|error| ApiError::new(Code::MalformedJson).detail(shorten(&error.to_string())))?;
     Ok(value)
-}
-
-/// A value that is written as a JSON object. A derived struct would take an array of its fields as well, which nobody means.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer).map(Self)
-    }
-}
-
-/// For a field that is an object.
-pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct Members<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(members))
-        }
-    }
-    deserializer.deserialize_map(Members(PhantomData))
 }
 
 /// The path as a JSON pointer (RFC 6901).

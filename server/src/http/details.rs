@@ -55,6 +55,7 @@ pub(super) async fn get_tool_details(
             details.n_refs = found.len(),
             details.n_found = found.iter().filter(|tool| tool.found).count(),
             allowed.n_tools = view.allowed.len(),
+            policy.version = &*view.policy_version,
             queue.ms = view.queue_ms,
             allow.ms = view.allow_ms,
             "details answered"

@@ -65,9 +65,20 @@ fn generation(state: &AppState) -> Check {
     check("generation", ok, "no generation is loaded; run `shortlist sync`, and see this server's log")
 }
 
+/// A policy whose file was broken later serves on; who has to mend that learns it here too.
 fn policy(state: &AppState) -> Check {
-    let ok = state.0.policies.is_loaded();
-    check("policy", ok, "no good policy was loaded yet, so nothing is visible; see this server's log")
+    let in_force = state.0.policies.in_force();
+    let reason = match (in_force.file.loaded, &in_force.run_time, &in_force.file.refusal) {
+        (false, ..) => Some("no good policy was loaded yet, so nothing is visible; see this server's log"),
+        (true, Err(_), _) => {
+            Some("the run-time rules cannot be read, so nothing is visible; see this server's log, or /v1/admin/policy")
+        }
+        (true, Ok(_), Some(_)) => {
+            Some("the policy's file was refused, and the one before it is in force; see /v1/admin/policy")
+        }
+        (true, Ok(_), None) => None,
+    };
+    Check { name: "policy", ok: in_force.file.loaded && in_force.run_time.is_ok(), reason }
 }
 
 fn embedder(state: &AppState) -> Check {

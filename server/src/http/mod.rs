@@ -3,6 +3,7 @@
 mod search;
 
 mod admin;
+mod admin_policy;
 mod details;
 mod health;
 mod namespaces;
@@ -58,6 +59,11 @@ fn table() -> OpenApiRouter<AppState> {
         .route("/v1/tools/{*ref}", get(tools::get_tool))
         .routes(routes!(admin::sources))
         .routes(routes!(admin::why_not))
+        .routes(routes!(admin_policy::policy))
+        .routes(routes!(admin_policy::add_rule))
+        .routes(routes!(admin_policy::remove_rule))
+        .routes(routes!(admin_policy::versions))
+        .routes(routes!(admin_policy::roll_back))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
 }

@@ -64,6 +64,7 @@ pub(super) async fn list_namespaces(
             generation,
             namespaces.n = namespaces.len(),
             allowed.n_tools = view.allowed.len(),
+            policy.version = &*view.policy_version,
             queue.ms = view.queue_ms,
             allow.ms = view.allow_ms,
             "namespaces answered"

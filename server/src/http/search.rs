@@ -66,10 +66,9 @@ pub(super) async fn search_tools(
             exact: request.exact,
             filter: Filter {
                 namespaces: request.namespaces,
+                annotations: request.filter.annotations(),
                 sources: request.filter.sources,
                 tags: request.filter.tags,
-                read_only: request.filter.read_only,
-                destructive: request.filter.destructive,
                 include_deprecated: request.filter.include_deprecated,
             },
             explain,
@@ -89,7 +88,8 @@ pub(super) async fn search_tools(
             .map(|next| shared.0.cursors.seal(binding, generation, next));
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
-            search.n_hits = n_hits, search.mode = %request.mode, search.exact = request.exact, search.degraded = ?answer.degraded,
+            policy.version = &*view.policy_version, search.n_hits = n_hits, search.mode = %request.mode,
+            search.exact = request.exact, search.degraded = ?answer.degraded,
             queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
             "search answered"
         );

@@ -55,6 +55,7 @@ pub(super) async fn get_tool(
             generation = view.snapshot().number(),
             tool.found = tool.is_some(),
             allowed.n_tools = view.allowed.len(),
+            policy.version = &*view.policy_version,
             queue.ms = view.queue_ms,
             allow.ms = view.allow_ms,
             "tool answered"

@@ -1,16 +1,20 @@
-//! The policy's file: TOML in, [`Policy`] or a reason out.
+//! The policy's file: TOML or JSON in, [`Policy`] or a reason out.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::Deserializer;
+use serde_path_to_error::Segment;
 use sha2::{Digest, Sha256};
-use shortlist_index::{Pattern, Selector};
 use thiserror::Error;
 
-use super::{Effect, Policy, Rule, Subject};
+use super::Policy;
+use super::rule::{Rule, RuleName, Subject};
+use super::versions::RunTimeError;
+use super::written::WrittenPolicy;
 use crate::limits::{POLICY_BYTES_MAX, POLICY_LIST_MAX, POLICY_RULES_MAX};
+use crate::object::Object;
 
 /// Why there is no policy. Its text is for the operator.
 #[derive(Debug, Error)]
@@ -27,9 +31,11 @@ pub enum PolicyError {
     /// Too large to be a policy.
     #[error("the policy has more than the {POLICY_BYTES_MAX} bytes allowed; merge rules with patterns")]
     TooLarge,
-    /// Not TOML, or not of a policy's shape.
-    #[error("the policy is not valid TOML with [[rule]] tables: {reason}")]
+    /// Neither TOML nor JSON, or not of a policy's shape.
+    #[error("the policy is not valid {format}: {reason}")]
     Syntax {
+        /// What it was read as: TOML with `[[rule]]` tables, or JSON with a list `rule`.
+        format: &'static str,
         /// The parser's words, with line and column.
         reason: String,
     },
@@ -59,6 +65,9 @@ pub enum PolicyError {
         /// What is wrong, and what to write.
         reason: String,
     },
+    /// The rules that were added at run time cannot be read.
+    #[error(transparent)]
+    RunTime(Box<RunTimeError>),
     /// Any of the others, in a file.
     #[error("policy file {}: {source}", path.display())]
     InFile {
@@ -67,40 +76,6 @@ pub enum PolicyError {
         /// What is wrong with it.
         source: Box<PolicyError>,
     },
-}
-
-/// The file's shape. The rules are read one by one, so that an error can name its rule.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyFile {
-    #[serde(default)]
-    admins: Vec<String>,
-    #[serde(default)]
-    exact: Vec<String>,
-    #[serde(default)]
-    rule: Vec<toml::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleFile {
-    effect: EffectFile,
-    to: Vec<String>,
-    refs: Option<Vec<String>>,
-    namespaces: Option<Vec<String>>,
-    sources: Option<Vec<String>>,
-    tags: Option<Vec<String>>,
-    required_scopes: Option<Vec<String>>,
-    #[serde(default)]
-    scopes_held: bool,
-    read_only: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum EffectFile {
-    Allow,
-    Deny,
 }
 
 pub(super) fn load(path: &Path) -> Result<Policy, PolicyError> {
@@ -121,20 +96,19 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     if text.len() as u64 > POLICY_BYTES_MAX {
         return Err(PolicyError::TooLarge);
     }
-    let file: PolicyFile =
-        toml::from_str(text).map_err(|error| PolicyError::Syntax { reason: error.to_string().trim().to_owned() })?;
-    if file.rule.len() > POLICY_RULES_MAX {
-        return Err(PolicyError::TooManyRules { n_rules: file.rule.len() });
+    let WrittenPolicy { admins: named, exact, rule } = written(text)?;
+    if rule.len() > POLICY_RULES_MAX {
+        return Err(PolicyError::TooManyRules { n_rules: rule.len() });
     }
-    let rules = (1..).zip(file.rule).map(|(number, value)| {
-        let read = value.try_into::<RuleFile>().map_err(|error| error.to_string().trim().to_owned());
-        read.and_then(rule).map_err(|reason| PolicyError::Rule { number, reason })
+    let rules = (1..).zip(rule).map(|(number, rule)| {
+        Rule::new(RuleName::File(number), rule.0).map_err(|reason| PolicyError::Rule { number, reason })
     });
     Ok(Policy {
         rules: rules.collect::<Result<_, _>>()?,
-        admins: admins(&file.admins).map_err(|reason| PolicyError::Admins { reason })?,
-        exact: subjects(&file.exact).map_err(|reason| PolicyError::Exact { reason })?,
+        admins: admins(&named).map_err(|reason| PolicyError::Admins { reason })?,
+        exact: subjects(&exact).map_err(|reason| PolicyError::Exact { reason })?,
         digest: digest(text),
+        run_time: None,
     })
 }
 
@@ -143,36 +117,36 @@ pub(super) fn digest(text: &str) -> String {
     shortlist_index::hex(&Sha256::digest(text.as_bytes()))
 }
 
-fn rule(file: RuleFile) -> Result<Rule, String> {
-    let RuleFile { effect, to, refs, namespaces, sources, tags, required_scopes, scopes_held, read_only } = file;
-    if to.is_empty() {
-        return Err(r#"`to` is empty; write whom it concerns, such as to = ["everyone"]"#.to_owned());
+/// A policy in JSON is an object, and no TOML begins with a brace: the text itself says what it is.
+fn written(text: &str) -> Result<WrittenPolicy, PolicyError> {
+    if text.trim_start().starts_with('{') {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let format = "JSON with a list \"rule\"";
+        let written = take(&mut json, format)?;
+        json.end().map_err(|error| PolicyError::Syntax { format, reason: error.to_string() })?;
+        return Ok(written);
     }
-    let lists = [&refs, &namespaces, &sources, &tags, &required_scopes];
-    if lists.iter().all(|list| list.is_none()) && !scopes_held && read_only.is_none() {
-        // An absent selector never means permission: "every tool" has to be written.
-        return Err(r#"it selects nothing; write refs = ["*"] if it is meant for every tool"#.to_owned());
-    }
-    if to.len() > POLICY_LIST_MAX || lists.iter().any(|list| list.as_ref().is_some_and(|l| l.len() > POLICY_LIST_MAX)) {
-        return Err(format!(
-            "a list has more than the {POLICY_LIST_MAX} entries allowed; use patterns or another rule"
-        ));
-    }
-    Ok(Rule {
-        effect: match effect {
-            EffectFile::Allow => Effect::Allow,
-            EffectFile::Deny => Effect::Deny,
-        },
-        to: to.iter().map(|to| subject(to)).collect::<Result<_, _>>()?,
-        selector: Selector {
-            refs: patterns("refs", refs)?,
-            namespaces: patterns("namespaces", namespaces)?,
-            sources: patterns("sources", sources)?,
-            tags: patterns("tags", tags)?,
-            required_scopes: patterns("required_scopes", required_scopes)?,
-            scopes_held,
-            read_only,
-        },
+    let format = "TOML with [[rule]] tables";
+    let toml = toml::Deserializer::parse(text);
+    take(toml.map_err(|error| PolicyError::Syntax { format, reason: error.to_string().trim().to_owned() })?, format)
+}
+
+/// An error names its rule, where it is in one.
+fn take<'de, D>(deserializer: D, format: &'static str) -> Result<WrittenPolicy, PolicyError>
+where
+    D: Deserializer<'de>,
+    D::Error: std::fmt::Display,
+{
+    let read = serde_path_to_error::deserialize::<_, Object<WrittenPolicy>>(deserializer);
+    read.map(|Object(written)| written).map_err(|error| {
+        let reason = error.inner().to_string().trim().to_owned();
+        let segments: Vec<&Segment> = error.path().iter().take(2).collect();
+        match segments.as_slice() {
+            [Segment::Map { key }, Segment::Seq { index }] if key == "rule" => {
+                PolicyError::Rule { number: index + 1, reason }
+            }
+            _ => PolicyError::Syntax { format, reason },
+        }
     })
 }
 
@@ -189,33 +163,7 @@ fn subjects(list: &[String]) -> Result<Vec<Subject>, String> {
     if list.len() > POLICY_LIST_MAX {
         return Err(format!("it has more than the {POLICY_LIST_MAX} entries allowed; name a group"));
     }
-    list.iter().map(|text| subject(text)).collect()
-}
-
-fn subject(text: &str) -> Result<Subject, String> {
-    match text.split_once(':') {
-        Some((_, "")) => Err(format!("{text:?} names nobody after the colon")),
-        Some(("user", user)) => Ok(Subject::User(user.to_owned())),
-        Some(("group", group)) => Ok(Subject::Group(group.to_owned())),
-        Some(("role", role)) => Ok(Subject::Role(role.to_owned())),
-        Some(("tenant", tenant)) => Ok(Subject::Tenant(tenant.to_owned())),
-        Some(("scope", scope)) => Ok(Subject::Scope(scope.to_owned())),
-        Some(("service", service)) => Ok(Subject::Service(service.to_owned())),
-        _ if text == "everyone" => Ok(Subject::Everyone),
-        _ => {
-            let text: String = text.chars().take(80).collect();
-            let known = r#""user:…", "group:…", "role:…", "tenant:…", "scope:…", "service:…" and "everyone""#;
-            Err(format!("`to` takes {known}, not {text:?}"))
-        }
-    }
-}
-
-fn patterns(key: &str, list: Option<Vec<String>>) -> Result<Vec<Pattern>, String> {
-    let Some(list) = list else { return Ok(Vec::new()) };
-    if list.is_empty() {
-        return Err(format!("`{key}` is an empty list; leave it out if it does not matter"));
-    }
-    list.iter().map(|glob| Pattern::new(glob).map_err(|error| format!("`{key}`: {error}"))).collect()
+    list.iter().map(|text| Subject::new(text)).collect()
 }
 
 #[cfg(test)]
@@ -293,6 +241,50 @@ mod tests {
         check("effect = \"allow\"\nto = [\"everyone\"]\nrefs = [\"a[\"]", "has no meaning here");
         check("effect = \"allow\"\nto = [\"everyone\"]\nref = [\"*\"]", "unknown field `ref`");
         check("to = [\"everyone\"]\nrefs = [\"*\"]", "effect");
+        check(
+            &format!("effect = \"allow\"\nto = [\"everyone\"]\nread_only = true\nnote = {:?}", "x".repeat(501)),
+            "note",
+        );
+    }
+
+    #[test]
+    fn json_and_toml_say_the_same_with_the_same_errors() {
+        let toml = r#"
+            admins = ["user:root"]
+            [[rule]]
+            effect = "allow"
+            to = ["group:eng"]
+            refs = ["a://b.*"]
+            destructive = false
+            note = "why"
+        "#;
+        let json = r#" {"admins": ["user:root"], "rule": [
+            {"effect": "allow", "to": ["group:eng"], "refs": ["a://b.*"], "destructive": false, "note": "why"}]}"#;
+        let [toml, json] = [toml, json].map(|text| Policy::parse(text).expect("a policy"));
+        let eng = Principal::user("x").with_groups(["eng"]);
+        assert_eq!(toml.grant(&eng).fingerprint(), json.grant(&eng).fingerprint());
+        assert_ne!(toml.grant(&eng).fingerprint(), toml.grant(&Principal::user("x")).fingerprint());
+        assert!(json.is_admin(&Principal::user("root")));
+        assert_eq!(toml.rules()[0].to_string(), "allows group:eng: refs a://b.*; destructive = false");
+
+        let check = |text: &str, expected: &str| {
+            let error = Policy::parse(text).map(|_| ()).expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}\n{error}");
+        };
+        let good = r#"{"effect": "deny", "to": ["everyone"], "scopes_held": true}"#;
+        let with = |rule: &str| format!(r#"{{"rule": [{good}, {rule}]}}"#);
+        check(
+            &with(r#"{"effect": "permit", "to": ["everyone"], "refs": ["*"]}"#),
+            "rule 2 of the policy: unknown variant",
+        );
+        check(&with(r#"{"effect": "allow", "to": ["everyone"]}"#), "rule 2 of the policy: it selects nothing");
+        check(&with(r#"{"effect": "allow", "to": ["everyone"], "ref": ["*"]}"#), "rule 2 of the policy: unknown field");
+        // The last of two would win silently; and a list of values is no rule.
+        check(&with(r#"{"effect": "deny", "effect": "allow", "to": ["everyone"], "refs": ["*"]}"#), "duplicate field");
+        check(&with(r#"["allow", ["everyone"], ["*"]]"#), "rule 2 of the policy: ");
+        check(r#"{"rule": []} x"#, "not valid JSON");
+        check(r#"{"rules": []}"#, "not valid JSON");
+        check("[{}]", "not valid TOML");
     }
 
     #[test]

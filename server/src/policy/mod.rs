@@ -1,6 +1,6 @@
 //! [`Policy`]: which principals may see which tools. Default deny; deny wins.
 //!
-//! A policy is a TOML file of rules:
+//! A policy is a file of rules, in TOML or, of the same shape, in JSON; [`schema`] is its JSON Schema:
 //!
 //! ```toml
 //! [[rule]]
@@ -27,63 +27,64 @@
 //!
 //! `to` names `user:…`, `group:…`, `role:…`, `tenant:…`, `scope:…` (whoever holds it), `service:…` or `everyone`; these are
 //! exact. What a rule selects is
-//! `refs`, `namespaces`, `sources`, `tags`, `required_scopes` (lists of patterns with `*`), `scopes_held` and `read_only`:
-//! every one that is written must match, and within a list any entry is enough.
+//! `refs`, `namespaces`, `sources`, `tags`, `required_scopes` (lists of patterns with `*`), `scopes_held`, `read_only`,
+//! `destructive`, `idempotent` and `open_world`: every one that is written must match, and within a list any entry is enough.
+//!
+//! To the file's rules come those that admins add while the server runs: the run-time rules of the home. They cannot change
+//! who is an admin.
+
+mod rule;
+mod written;
 
 mod file;
+mod run_time;
+mod versions;
+
 mod store;
+
+mod check;
+mod diff;
 
 use std::path::Path;
 
 use serde::Serialize;
-use shortlist_index::{Grant, Selector, Tool};
+use shortlist_index::{Grant, Tool};
 use utoipa::ToSchema;
 
 use crate::principal::Principal;
+use rule::Subject;
+use run_time::RunTimeRules;
+use versions::Versions;
 
+pub use check::{Finding, check};
+pub use diff::{Change, diff};
 pub use file::PolicyError;
-pub(crate) use store::{Granted, Policies};
+pub use rule::{Effect, Rule, RuleName};
+pub use versions::RunTimeError;
+pub use written::{WrittenRule, schema};
 
-/// Rules in the order of their file.
+pub(crate) use run_time::{Made, RunTimeRule, VersionRow};
+pub(crate) use store::{ChangeError, FileState, Granted, InForce, Policies, Request};
+
+/// Rules in the order of their file, then those that were added at run time.
 #[derive(Clone, Debug)]
 pub struct Policy {
     admins: Vec<Subject>,
     exact: Vec<Subject>,
     rules: Vec<Rule>,
+    /// Of the file's text.
     digest: String,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    effect: Effect,
-    to: Vec<Subject>,
-    selector: Selector,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
-    Allow,
-    Deny,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Subject {
-    User(String),
-    Group(String),
-    Role(String),
-    Scope(String),
-    Tenant(String),
-    Service(String),
-    Everyone,
+    /// The version of the rules that were added at run time; `None` without any.
+    run_time: Option<String>,
 }
 
 /// The rules that decide about one tool for one principal. It is seen where some rule allows it and none denies it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RulesFor {
-    /// Positions of the rules that allow it; the first rule of the file is 1.
-    pub allowed_by: Vec<usize>,
-    /// Positions of the rules that deny it.
-    pub denied_by: Vec<usize>,
+    /// The rules that allow it, by their positions in the file (the first is 1) or their ids.
+    pub allowed_by: Vec<RuleName>,
+    /// The rules that deny it.
+    pub denied_by: Vec<RuleName>,
 }
 
 impl Policy {
@@ -105,7 +106,31 @@ impl Policy {
 
     /// The policy without rules: nobody sees anything.
     pub fn nothing() -> Self {
-        Self { admins: Vec::new(), exact: Vec::new(), rules: Vec::new(), digest: "none".to_owned() }
+        Self { admins: Vec::new(), exact: Vec::new(), rules: Vec::new(), digest: "none".to_owned(), run_time: None }
+    }
+
+    /// The policy in force over a home: the file's rules and those that were added at run time.
+    ///
+    /// # Errors
+    /// When either cannot be read; then nothing may be shown.
+    pub fn in_force(file: &Path, home: &Path) -> Result<Self, PolicyError> {
+        let policy = Self::load(file)?;
+        let rules = Versions::of(home).newest().map_err(|source| PolicyError::RunTime(Box::new(source)))?;
+        Ok(policy.with(&rules))
+    }
+
+    /// With the rules that were added at run time.
+    pub(crate) fn with(mut self, run_time: &RunTimeRules) -> Self {
+        self.rules.extend(run_time.understood().iter().cloned());
+        self.run_time = run_time.tag();
+        self
+    }
+
+    /// Without its rules, for where it is not known what they are. Its admins still are, so that they can mend it.
+    pub(crate) fn shut(mut self) -> Self {
+        self.rules.clear();
+        self.run_time = Some("refused".to_owned());
+        self
     }
 
     /// What the principal may see.
@@ -127,15 +152,20 @@ impl Policy {
         self.exact.iter().any(|to| to.includes(principal, Effect::Allow))
     }
 
-    /// Which rules decide about one tool for the principal, by their positions in the file; the first is 1.
+    /// Which rules decide about one tool for the principal.
     pub fn rules_for(&self, principal: &Principal, tool: &Tool) -> RulesFor {
         let deciding = |effect: Effect| {
-            let decides = |rule: &Rule| {
+            let decides = |rule: &&Rule| {
                 rule.effect == effect && rule.concerns(principal) && rule.selector.picks(tool, &principal.scopes)
             };
-            (1..).zip(&self.rules).filter(|(_, rule)| decides(rule)).map(|(number, _)| number).collect()
+            self.rules.iter().filter(decides).map(|rule| rule.name.clone()).collect()
         };
         RulesFor { allowed_by: deciding(Effect::Allow), denied_by: deciding(Effect::Deny) }
+    }
+
+    /// All rules: the file's in their order, then those that were added at run time.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// How many rules it has.
@@ -143,31 +173,15 @@ impl Policy {
         self.rules.len()
     }
 
-    /// The version: SHA-256 of its text in hexadecimal, or `none` for [`Policy::nothing`].
+    /// SHA-256 of the file's text in hexadecimal, or `none` for [`Policy::nothing`].
     pub fn digest(&self) -> &str {
         &self.digest
     }
-}
 
-impl Rule {
-    fn concerns(&self, principal: &Principal) -> bool {
-        self.to.iter().any(|to| to.includes(principal, self.effect))
-    }
-}
-
-impl Subject {
-    fn includes(&self, principal: &Principal, effect: Effect) -> bool {
-        match self {
-            Self::User(user) => principal.user == *user,
-            Self::Group(group) => principal.groups.contains(group),
-            Self::Role(role) => principal.roles.contains(role),
-            Self::Tenant(tenant) => principal.tenant.as_ref() == Some(tenant),
-            // What a service may see for itself is nothing that it may see for a user.
-            Self::Service(service) => {
-                principal.service.as_ref() == Some(service) && (effect == Effect::Deny || principal.user.is_empty())
-            }
-            Self::Scope(scope) => principal.scopes.contains(scope),
-            Self::Everyone => true,
-        }
+    /// The version of all of it, such as `3f2a9c1b04de+12.9b01cc2e`: the beginning of the file's digest, the number of the
+    /// last change at run time and the beginning of what it left behind. Equal versions, equal rules.
+    pub fn version(&self) -> String {
+        let file: String = self.digest.chars().take(12).collect();
+        format!("{file}+{}", self.run_time.as_deref().unwrap_or("0"))
     }
 }

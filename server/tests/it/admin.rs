@@ -38,12 +38,24 @@ async fn to_whoever_is_no_admin_there_is_no_such_route() {
         let who = if policy == POLICY { vec![ALICE, BOB] } else { vec![ALICE, BOB, ROOT] };
         let mut answers: Vec<Answer> = Vec::new();
         for who in &who {
-            for path in ["/v1/admin/sources", "/v1/admin/why_not", "/v1/admin", "/v1/admin/none"] {
+            for path in [
+                "/v1/admin/sources",
+                "/v1/admin/why_not",
+                "/v1/admin/policy",
+                "/v1/admin/policy/rules",
+                "/v1/admin/policy/rules/r1",
+                "/v1/admin/policy/versions",
+                "/v1/admin/policy/roll_back",
+                "/v1/admin",
+                "/v1/admin/none",
+            ] {
                 answers.push(server.get(who, path).await);
                 answers.push(server.post(who, path, question("m://jira.create_issue", "bob")).await);
                 answers.push(server.post(who, path, json!({ "nonsense": 1 })).await);
-                let delete = who.request(Method::DELETE, path).body(Body::empty()).expect("a request");
-                answers.push(server.send(delete).await);
+                for method in [Method::DELETE, Method::PUT, Method::PATCH, Method::OPTIONS, Method::TRACE] {
+                    let request = who.request(method, path).header("if-match", "*");
+                    answers.push(server.send(request.body(Body::empty()).expect("a request")).await);
+                }
             }
         }
         // Root's name without the secret, from an address that is no peer, or with no identity at all.

@@ -238,6 +238,8 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     assert_eq!(property("NamespacesRequest", "limit")["maximum"], limits::NAMESPACES_LIMIT_MAX);
     assert_eq!(property("NamespacesRequest", "limit")["default"], limits::NAMESPACES_LIMIT_DEFAULT);
     assert_eq!(property("NamespacesRequest", "prefix")["maxLength"], limits::FILTER_VALUE_CHARS_MAX);
+    assert_eq!(property("Rule", "note")["maxLength"], limits::POLICY_NOTE_CHARS_MAX);
+    assert_eq!(property("Rule", "refs")["maxItems"], limits::POLICY_LIST_MAX);
     let text = document["info"]["description"].as_str().expect("a description");
     assert!(shortlist_server::Code::ALL.iter().all(|code| text.contains(code.as_str())));
     // Every reference leads somewhere.

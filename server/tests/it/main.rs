@@ -15,5 +15,6 @@ mod issuer;
 mod limits;
 mod overload;
 mod policy;
+mod run_time;
 mod settings;
 mod socket;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, delta, graph, table, timing, trec};
+use shortlist_benches::{BadTools, Dataset, delta, grants, graph, table, timing, trec};
 use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
 
-use crate::args::{BenchArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs};
+use crate::args::{BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -20,6 +20,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
+        BenchWhat::Grants(args) => grants(places, args),
     }
 }
 
@@ -75,10 +76,7 @@ fn sync(places: &PlaceArgs, args: &BenchSyncArgs) -> Result<()> {
     } else {
         models::load(places, false, Sessions::PerCore)?.1
     };
-    // Beside the real ones, so that it is measured on the same disk.
-    let parent = places.home();
-    std::fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let home = tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?;
+    let home = scratch(places)?;
     let percent = usize::from(args.changed);
     let report = delta::measure(&args.tools, percent, home.path(), embedder.as_ref(), &mut SyncBar::new())?;
     if args.json {
@@ -92,6 +90,40 @@ fn sync(places: &PlaceArgs, args: &BenchSyncArgs) -> Result<()> {
         ))?;
     }
     Ok(print::line(format!("peak memory {} MB", report.peak_bytes / 1_000_000))?)
+}
+
+fn grants(places: &PlaceArgs, args: &BenchGrantsArgs) -> Result<()> {
+    let home = scratch(places)?;
+    let [n_tools, n_rules, n_principals] = [args.tools, args.rules, args.principals].map(|number| number as usize);
+    let report = grants::measure(n_tools, n_rules, n_principals, args.seed, home.path())?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!(
+        "{} tools, {} rules with {} different patterns over refs; the first of {} principals sees {} tools",
+        report.n_tools, report.n_rules, report.n_ref_patterns, report.n_principals, report.n_seen
+    ))?;
+    print::line(format!("{:<46} {:>10.1} ms", "every rule on every tool in turn", report.plain_ms))?;
+    for (name, figures) in [
+        ("bitmap, in a generation just opened", report.cold_bitmap),
+        ("ready for a search, likewise", report.cold),
+        ("bitmap, another principal with the same rules", report.next_bitmap),
+        ("ready for a search, likewise", report.next),
+    ] {
+        let ratio = report.plain_ms / figures.p50_ms;
+        print::line(format!(
+            "{name:<46} {:>10.1} ms, at most {:.1}; {ratio:.0} times faster",
+            figures.p50_ms, figures.max_ms
+        ))?;
+    }
+    Ok(())
+}
+
+/// A home for a measurement, beside the real ones, so that it is measured on the same disk.
+fn scratch(places: &PlaceArgs) -> Result<tempfile::TempDir> {
+    let parent = places.home();
+    std::fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?)
 }
 
 fn relevance(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::print;
 pub fn run(places: &PlaceArgs, args: &DetailsArgs) -> Result<()> {
     let reference: ToolRef = args.reference.parse().with_context(|| format!("{:?}", args.reference))?;
     let snapshot = super::open(places)?;
-    let allowed = snapshot.allow(&args.viewer.grant()?);
+    let allowed = snapshot.allow(&args.viewer.grant(&places.home())?);
     match snapshot.get(&allowed, &reference) {
         Some(tool) if args.json => print::json(&print::tool_value(&tool)),
         Some(tool) => Ok(print::tool(&tool)?),

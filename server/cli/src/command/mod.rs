@@ -7,6 +7,7 @@ pub mod details;
 pub mod generations;
 pub mod keys;
 pub mod namespaces;
+pub mod policy;
 pub mod publish;
 pub mod quarantine;
 pub mod rebuild;

@@ -10,7 +10,7 @@ use crate::print;
 /// Lists the namespaces of the generation that serves.
 pub fn run(places: &PlaceArgs, args: &NamespacesArgs) -> Result<()> {
     let snapshot = super::open(places)?;
-    let namespaces = snapshot.namespaces(&snapshot.allow(&args.viewer.grant()?));
+    let namespaces = snapshot.namespaces(&snapshot.allow(&args.viewer.grant(&places.home())?));
     if args.json {
         let value = |count: &shortlist_index::NamespaceCount| json!({ "source": count.source, "namespace": count.namespace, "n_tools": count.n_tools });
         return print::json(&namespaces.iter().map(value).collect::<Vec<_>>());

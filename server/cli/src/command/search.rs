@@ -13,7 +13,7 @@ pub fn run(places: &PlaceArgs, args: &SearchArgs) -> Result<()> {
     let snapshot = super::open(places)?;
     let needs_no_model = args.mode == Mode::Lexical && !args.rerank;
     let models = if needs_no_model { Models::default() } else { models::load(places, args.rerank, Sessions::One)?.0 };
-    let allowed = snapshot.allow(&args.viewer.grant()?);
+    let allowed = snapshot.allow(&args.viewer.grant(&places.home())?);
     let request = SearchRequest {
         limit: args.limit,
         mode: args.mode,

@@ -12,7 +12,7 @@ use crate::{models, print};
 /// Says why a tool is not in an answer of the generation that serves.
 pub fn run(places: &PlaceArgs, args: &WhyNotArgs) -> Result<()> {
     let snapshot = super::open(places)?;
-    let viewer = args.viewer.viewer()?;
+    let viewer = args.viewer.viewer(&places.home())?;
     let models =
         if args.mode == Mode::Lexical { Models::default() } else { models::load(places, false, Sessions::One)?.0 };
     let request = SearchRequest {

@@ -9,6 +9,7 @@ mod identity;
 mod kill;
 mod ledger;
 mod models;
+mod policy;
 mod program;
 #[cfg(unix)]
 mod remote;

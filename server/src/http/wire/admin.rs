@@ -50,6 +50,6 @@ pub(in crate::http) struct WhyNotRequest {
     #[schema(max_items = 64)]
     pub(in crate::http) namespaces: Vec<String>,
     /// The filter of the search.
-    #[serde(default, deserialize_with = "crate::http::body::object")]
+    #[serde(default, deserialize_with = "crate::object::object")]
     pub(in crate::http) filter: SearchFilter,
 }

@@ -4,11 +4,13 @@
 //! [`crate::limits`].
 
 mod admin;
+mod admin_policy;
 mod namespaces;
 mod search;
 mod tool;
 
 pub(super) use admin::{SourcesAnswer, WhyNotRequest};
+pub(super) use admin_policy::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
 pub(super) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
 pub(super) use search::{
     Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchToolsAnswer, SearchToolsRequest,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shortlist_index::Mode;
+use shortlist_index::{Annotations, Mode};
 use utoipa::ToSchema;
 
 use super::tool::AnnotationsBody;
@@ -22,7 +22,7 @@ pub(in crate::http) struct SearchToolsRequest {
     #[schema(max_items = 64)]
     pub(in crate::http) namespaces: Vec<String>,
     /// Narrows the search further. Filters only ever take away from what the caller may see.
-    #[serde(default, deserialize_with = "crate::http::body::object")]
+    #[serde(default, deserialize_with = "crate::object::object")]
     pub(in crate::http) filter: SearchFilter,
     /// How much each hit tells; `summary` unless said.
     pub(in crate::http) detail: Option<Detail>,
@@ -60,8 +60,20 @@ pub(in crate::http) struct SearchFilter {
     pub(in crate::http) read_only: Option<bool>,
     /// Only tools that claim this about being destructive.
     pub(in crate::http) destructive: Option<bool>,
+    /// Only tools that claim this about being idempotent.
+    pub(in crate::http) idempotent: Option<bool>,
+    /// Only tools that claim this about reaching beyond a closed set of entities.
+    pub(in crate::http) open_world: Option<bool>,
     /// Deprecated tools are found too.
     pub(in crate::http) include_deprecated: bool,
+}
+
+impl SearchFilter {
+    /// The claims that it asks for.
+    pub(in crate::http) fn annotations(&self) -> Annotations {
+        let Self { read_only, destructive, idempotent, open_world, .. } = *self;
+        Annotations { read_only, destructive, idempotent, open_world }
+    }
 }
 
 /// How much a hit tells. Each level adds to the one before.

@@ -1,0 +1,247 @@
+//! [`measure`]: what it costs to resolve a grant of many rules over a large catalog.
+//!
+//! The catalog and the rules are synthetic, of a seed: namespaces of forty tools on average, names like those of real hubs,
+//! and rules of every kind that a policy knows, a fifth of them denials. The vectors are no part of what is measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use fastrand::Rng;
+use serde::Serialize;
+use shortlist_index::{
+    Annotations, Embedder, Grant, HashingEmbedder, NewGeneration, Pattern, Provenance, ScopeRequirement, Selector,
+    Snapshot, Store, TextRole, Tool, ToolRef,
+};
+
+use crate::error::BenchError;
+
+/// Numbers in a vector: as few as a generation may well have.
+const DIMENSION: usize = 8;
+/// How often a generation is opened anew, so that nothing is known of any pattern.
+const COLD_RUNS: usize = 5;
+/// Tools that the plain way looks at; its time is scaled up to all.
+const PLAIN_TOOLS: usize = 2_000;
+
+const VERBS: [&str; 12] =
+    ["list", "get", "create", "update", "delete", "search", "watch", "export", "import", "approve", "cancel", "refund"];
+const NOUNS: [&str; 16] = [
+    "file", "folder", "event", "user", "invoice", "bucket", "message", "issue", "branch", "order", "ticket", "report",
+    "policy", "image", "contact", "build",
+];
+const TAGS: [&str; 8] = ["beta", "internal", "finance", "hr", "ops", "claims:read_only", "public", "legacy"];
+
+/// What resolving cost, in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct GrantsReport {
+    /// Tools in the catalog.
+    pub n_tools: usize,
+    /// Rules of each grant.
+    pub n_rules: usize,
+    /// Different patterns over refs in them.
+    pub n_ref_patterns: usize,
+    /// Principals with these rules, each with other scopes.
+    pub n_principals: usize,
+    /// Tools that the first of them sees.
+    pub n_seen: u64,
+    /// The bitmap alone, for the first principal of a generation that was just opened.
+    pub cold_bitmap: Figures,
+    /// The bitmap with all that a search needs besides, likewise.
+    pub cold: Figures,
+    /// The bitmap, for another principal with the same rules.
+    pub next_bitmap: Figures,
+    /// All of it, likewise.
+    pub next: Figures,
+    /// Every rule on every tool in turn, scaled up from every so manyth tool.
+    pub plain_ms: f64,
+}
+
+/// Middle and worst.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Figures {
+    /// The median.
+    pub p50_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// Measures in the empty folder `home`. Whatever is resolved is compared with the plain way first.
+///
+/// # Errors
+/// [`BenchError`] when the generation cannot be made or opened, or a resolved grant is not what its rules say.
+pub fn measure(
+    n_tools: usize,
+    n_rules: usize,
+    n_principals: usize,
+    seed: u64,
+    home: &Path,
+) -> Result<GrantsReport, BenchError> {
+    let mut rng = Rng::with_seed(seed);
+    let tools = catalog(&mut rng, n_tools);
+    let (allow, deny) = rules(&mut rng, n_rules, &tools);
+    let grants: Vec<Grant> = (0..n_principals.max(1))
+        .map(|principal| {
+            let held = (0..principal % 7).map(|scope| format!("scope:{scope}")).chain([format!("own:{principal}")]);
+            Grant::new(allow.clone(), deny.clone(), held.collect())
+        })
+        .collect();
+    let store = Store::new(home);
+    publish(&store, &tools)?;
+    let open = || store.open_current().map(|opened| opened.snapshot);
+
+    let [mut cold_bitmap, mut cold] = [Vec::new(), Vec::new()];
+    for _ in 0..COLD_RUNS {
+        cold_bitmap.push(time(&open()?, &grants[0], false));
+        cold.push(time(&open()?, &grants[0], true));
+    }
+    let snapshot = open()?;
+    let picked = snapshot.picked(&grants[0]);
+    let plain_ms = plain(&tools, &allow, &deny, &snapshot.refs(&picked).collect())?;
+    let others = || grants.iter().skip(1);
+    let next_bitmap = others().map(|grant| time(&snapshot, grant, false)).collect();
+    let next = others().map(|grant| time(&snapshot, grant, true)).collect();
+    let patterns: BTreeSet<&Pattern> = allow.iter().chain(&deny).flat_map(|selector| &selector.refs).collect();
+    Ok(GrantsReport {
+        n_tools: tools.len(),
+        n_rules,
+        n_ref_patterns: patterns.len(),
+        n_principals: grants.len(),
+        n_seen: picked.len(),
+        cold_bitmap: figures(cold_bitmap),
+        cold: figures(cold),
+        next_bitmap: figures(next_bitmap),
+        next: figures(next),
+        plain_ms,
+    })
+}
+
+fn time(snapshot: &Snapshot, grant: &Grant, whole: bool) -> f64 {
+    let began = Instant::now();
+    if whole {
+        black_box(snapshot.allow(grant).len());
+    } else {
+        black_box(snapshot.picked(grant).len());
+    }
+    began.elapsed().as_secs_f64() * 1e3
+}
+
+/// Picks every so manyth tool the plain way, and compares.
+fn plain(tools: &[Tool], allow: &[Selector], deny: &[Selector], picked: &BTreeSet<ToolRef>) -> Result<f64, BenchError> {
+    let held = BTreeSet::from(["own:0".to_owned()]);
+    let step = (tools.len() / PLAIN_TOOLS).max(1);
+    let sample: Vec<&Tool> = tools.iter().step_by(step).collect();
+    let began = Instant::now();
+    // Every selector, as a bitmap of each would: which tools the others decide about is not known beforehand.
+    let seen: Vec<bool> = sample
+        .iter()
+        .map(|tool| {
+            let n_picking = |selectors: &[Selector]| selectors.iter().filter(|each| each.picks(tool, &held)).count();
+            n_picking(allow) > 0 && n_picking(deny) == 0
+        })
+        .collect();
+    let sample_ms = began.elapsed().as_secs_f64() * 1e3;
+    match sample.iter().zip(seen).find(|(tool, seen)| picked.contains(&tool.reference) != *seen) {
+        Some((tool, _)) => Err(BenchError::OtherGrant { reference: tool.reference.to_string() }),
+        None => Ok(sample_ms * tools.len() as f64 / sample.len() as f64),
+    }
+}
+
+fn catalog(rng: &mut Rng, n_tools: usize) -> Vec<Tool> {
+    let mut tools = BTreeMap::new();
+    let n_namespaces = (n_tools / 40).max(1);
+    while tools.len() < n_tools {
+        let namespace = rng.usize(..n_namespaces);
+        let source = ["hub", "mcp", "openapi"][namespace % 3];
+        let (verb, noun) = (one(rng, &VERBS), one(rng, &NOUNS));
+        let name = format!("{noun}s{}.{verb}", rng.u8(..9));
+        let namespace = format!("{}-{namespace}", NOUNS[namespace % NOUNS.len()]);
+        // Parts like these are always a ref's.
+        let Ok(reference) = ToolRef::new(source, &namespace, &name, None) else { continue };
+        let scopes = (0..rng.usize(..3)).map(|_| format!("scope:{}", rng.u8(..40))).collect::<Vec<_>>();
+        let tool = Tool {
+            name,
+            title: None,
+            description: format!("To {verb} a {noun}."),
+            input_schema: None,
+            output_schema: None,
+            annotations: Annotations {
+                read_only: Some(verb == "list" || verb == "get"),
+                destructive: Some(verb == "delete"),
+                ..Annotations::default()
+            },
+            tags: vec![one(rng, &TAGS).to_owned()],
+            execution: Default::default(),
+            required_scopes: ScopeRequirement::any_of(scopes),
+            deprecation: None,
+            provenance: Provenance { source_type: "bench".to_owned(), foreign_id: String::new() },
+            reference: reference.clone(),
+        };
+        tools.insert(reference, tool);
+    }
+    tools.into_values().collect()
+}
+
+/// Allowing and denying selectors, in equal parts by: a namespace, namespaces that begin so, a ref, refs that begin so, refs
+/// that end so, refs that have something in the middle, a tag, a required scope, scopes held in a namespace, a claim in a
+/// source.
+fn rules(rng: &mut Rng, n_rules: usize, tools: &[Tool]) -> (Vec<Selector>, Vec<Selector>) {
+    let (mut allow, mut deny) = (Vec::new(), Vec::new());
+    for place in 0..n_rules {
+        let tool = &tools[rng.usize(..tools.len())];
+        let (reference, namespace) = (tool.reference.to_string(), tool.reference.namespace().to_owned());
+        let (verb, noun, number) = (one(rng, &VERBS), one(rng, &NOUNS), rng.u16(..5_000));
+        let mut selector = Selector::default();
+        match place % 10 {
+            0 => selector.namespaces = patterns(&namespace),
+            1 => selector.namespaces = patterns(&format!("{}*", &namespace[..namespace.len() - 1])),
+            2 => selector.refs = patterns(&reference),
+            3 => selector.refs = patterns(&format!("{}://{namespace}.*", tool.reference.source())),
+            4 => selector.refs = patterns(&format!("*-{number}.*.{verb}")),
+            5 => selector.refs = patterns(&format!("{}://*{number}.{noun}s*", tool.reference.source())),
+            6 => selector = Selector { tags: patterns(one(rng, &TAGS)), namespaces: patterns(&namespace), ..selector },
+            7 => selector.required_scopes = patterns(&format!("scope:{}{}", rng.u8(..4), one(rng, &["", "*"]))),
+            8 => selector = Selector { scopes_held: true, namespaces: patterns(&namespace), ..selector },
+            _ => {
+                selector.annotations.destructive = Some(true);
+                selector.namespaces = patterns(&format!("{noun}-{}*", number % 100));
+            }
+        }
+        if rng.u8(..5) == 0 { deny.push(selector) } else { allow.push(selector) }
+    }
+    (allow, deny)
+}
+
+fn patterns(text: &str) -> Vec<Pattern> {
+    // None of these texts has a character that a pattern may not have.
+    Pattern::new(text).into_iter().collect()
+}
+
+fn publish(store: &Store, tools: &[Tool]) -> Result<(), BenchError> {
+    let embedder = HashingEmbedder::new(DIMENSION);
+    let mut with_vectors = Vec::with_capacity(tools.len());
+    for tool in tools {
+        with_vectors.push((tool.clone(), embedder.embed(TextRole::Document, &tool.embedding_text())?));
+    }
+    let generation = NewGeneration {
+        tools: with_vectors,
+        embedder: embedder.fingerprint().clone(),
+        dimension: DIMENSION,
+        sources: BTreeMap::new(),
+        created_unix_s: 0,
+    };
+    store.publish(&store.lock()?, generation, &mut |_| {})?;
+    Ok(())
+}
+
+fn one<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
+    of[rng.usize(..of.len())]
+}
+
+fn figures(mut ms: Vec<f64>) -> Figures {
+    ms.sort_unstable_by(f64::total_cmp);
+    Figures {
+        p50_ms: ms.get(ms.len() / 2).copied().unwrap_or_default(),
+        max_ms: ms.last().copied().unwrap_or_default(),
+    }
+}
