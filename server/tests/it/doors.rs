@@ -212,6 +212,11 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     let expected = [
         "/livez",
         "/readyz",
+        "/v1/admin/policy",
+        "/v1/admin/policy/roll_back",
+        "/v1/admin/policy/rules",
+        "/v1/admin/policy/rules/{id}",
+        "/v1/admin/policy/versions",
         "/v1/admin/sources",
         "/v1/admin/why_not",
         "/v1/get_tool_details",
