@@ -6,6 +6,7 @@ mod signer;
 
 mod access;
 mod admin;
+mod attacks;
 mod cursors;
 mod doors;
 mod exact;
