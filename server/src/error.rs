@@ -54,13 +54,15 @@ pub enum Code {
     NotReady,
     /// The work did not end in time.
     Timeout,
+    /// The decision cannot be recorded, and the operator wants none that is not.
+    AuditUnavailable,
     /// Our fault.
     Internal,
 }
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Unauthenticated,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -83,6 +85,7 @@ impl Code {
         Self::Overloaded,
         Self::NotReady,
         Self::Timeout,
+        Self::AuditUnavailable,
         Self::Internal,
     ];
 
@@ -99,6 +102,18 @@ impl Code {
     /// What it means, for people.
     pub fn title(self) -> &'static str {
         self.row().2
+    }
+
+    /// What it says of the decision, in the audit log: something is denied (or is not there, which is the same to callers),
+    /// the request is none that could be decided, or it could not be answered.
+    pub(crate) fn outcome(self) -> &'static str {
+        match (self, self.status()) {
+            (Self::BadCursor, _) | (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
+                "deny"
+            }
+            (_, status) if status.is_client_error() => "invalid",
+            _ => "error",
+        }
     }
 
     fn row(self) -> (StatusCode, &'static str, &'static str) {
@@ -143,6 +158,9 @@ impl Code {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "No catalog is loaded yet; try again shortly")
             }
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
+            Self::AuditUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "Nothing can be recorded now; try again shortly")
+            }
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed here; it has been logged")
             }

@@ -25,6 +25,8 @@ mod watch;
 mod explain;
 mod ledger;
 
+pub mod audit;
+
 mod config;
 mod cursor;
 mod error;

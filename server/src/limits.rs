@@ -126,3 +126,37 @@ pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// A generation that was refused is tried again after this many looks: it may have been a passing fault of the disk, and
 /// verifying a large one each second would starve the searches.
 pub const POLLS_BEFORE_RETRY: u32 = 60;
+
+/// Decisions that wait to be written to the audit log. More wait only where the disk does not keep up, and are missed then.
+pub const AUDIT_QUEUE: usize = 1_024;
+/// Decisions written at once, so that none waits long for the others.
+pub const AUDIT_GROUP: usize = 256;
+/// How long an answer waits for its record. A disk that takes longer hangs, and is told to fail.
+pub const AUDIT_ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a failing audit log is tried without a request.
+pub const AUDIT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the newest record is named in the server's log. What is cut off the end of the audit log since goes unnoticed.
+pub const AUDIT_ANCHOR_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the end of the server waits for the last record.
+pub const AUDIT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many decisions must be missed for the server's log to say so again.
+pub const AUDIT_MISSED_PER_WARNING: u64 = 1_000;
+/// The size of a file of the audit log: some 80,000 records, which a person's tools still open.
+pub const AUDIT_ROTATE_BYTES: u64 = 64 * 1024 * 1024;
+/// The most bytes of what is recorded of a request: its lists of refs, namespaces and the like.
+pub const AUDIT_ASKED_BYTES_MAX: usize = 16 * 1024;
+/// The most refs of an answer that are recorded; more are counted. A page of hits has half of it at the most.
+pub const AUDIT_REFS_MAX: usize = 100;
+/// The most bytes of these refs.
+pub const AUDIT_RETURNED_BYTES_MAX: usize = 32 * 1024;
+/// The most bytes of a record: all of the above, each character escaped at the worst.
+pub const AUDIT_LINE_BYTES_MAX: usize = 512 * 1024;
+
+/// Records on a page of the admin door when the caller does not say.
+pub const AUDIT_LIMIT_DEFAULT: usize = 100;
+/// The most records on a page of the admin door.
+pub const AUDIT_LIMIT_MAX: usize = 500;
+/// The most bytes of the log that the admin door reads for one page, a second's work.
+pub const AUDIT_SCAN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How long the admin door reads for one page.
+pub const AUDIT_SCAN_TIME: Duration = Duration::from_secs(5);

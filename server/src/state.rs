@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shortlist_index::{Models, Store};
 
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::cursor::CursorKey;
 use crate::engine::Engine;
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policies: Policies,
     pub(crate) identity: Identifier,
+    pub(crate) audit: Option<Audit>,
     pub(crate) cursors: CursorKey,
     pub(crate) generations: GenerationWatch,
     pub(crate) statuses: StatusWatch,
@@ -38,6 +40,7 @@ impl AppState {
             policies: Policies::new(config.policy, &config.home),
             cursors: CursorKey::new(&config.secret),
             identity: Identifier::new(config.identity),
+            audit: config.audit,
             generations: GenerationWatch::new(Store::new(&config.home)),
             statuses: StatusWatch::new(Store::new(&config.home)),
             drain_timeout: config.drain_timeout,

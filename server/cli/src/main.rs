@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Policy(args) => command::policy::run(&places, &args),
         Command::Generations(args) => command::generations::run(&places, &args),
         Command::Assets(args) => command::assets::run(&places, &args),
+        Command::Audit(args) => command::audit::run(&places, &args),
         Command::Bench(args) => command::bench::run(&places, &args),
     };
     match done {

@@ -8,6 +8,7 @@ mod tokens;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::audit::Audit;
 use crate::identity::Identities;
 use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_CORE, WAITING_PER_RUNNING};
 use crate::secret::Secret;
@@ -16,7 +17,6 @@ pub use self::duration::parse_duration;
 pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
 
 /// A server's configuration.
-#[derive(Clone, Debug)]
 pub struct Config {
     /// The home of the generations.
     pub home: PathBuf,
@@ -26,6 +26,8 @@ pub struct Config {
     pub secret: Secret,
     /// Whose word about who asks is taken.
     pub identity: Identities,
+    /// Where every decision is recorded; nowhere without it.
+    pub audit: Option<Audit>,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -48,6 +50,7 @@ impl Config {
             policy,
             secret,
             identity,
+            audit: None,
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,
             request_timeout: REQUEST_TIMEOUT,

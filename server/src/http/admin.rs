@@ -9,6 +9,7 @@ use axum::response::Response;
 use shortlist_index::{Filter, Grant, Mode, SearchRequest};
 
 use super::asked::{Asked, IsAdmin};
+use super::audited::Note;
 use super::body::Body;
 use super::problem::Problem;
 use super::search::in_range;
@@ -27,7 +28,11 @@ use crate::principal::Principal;
 use crate::state::AppState;
 
 /// The proof that an admin asks, and who it is; [`super::asked`] finds out.
-pub(super) struct Admin(pub(super) Arc<Principal>);
+pub(super) struct Admin {
+    pub(super) principal: Arc<Principal>,
+    /// Where the handler says what it decides.
+    pub(super) note: Note,
+}
 
 impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
@@ -35,10 +40,9 @@ impl FromRequestParts<AppState> for Admin {
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let proof = parts.extensions.get::<IsAdmin>();
         let asked = parts.extensions.get::<Asked>().and_then(|Asked(asked)| asked.as_ref().ok());
-        proof
-            .zip(asked)
-            .map(|(_, asks)| Self(Arc::clone(&asks.principal)))
-            .ok_or_else(|| ApiError::new(Code::NoSuchRoute))
+        let note = parts.extensions.get::<Note>().cloned().unwrap_or_default();
+        let admin = proof.zip(asked).map(|(_, asked)| Self { principal: Arc::clone(&asked.principal), note });
+        admin.ok_or_else(|| ApiError::new(Code::NoSuchRoute))
     }
 }
 
@@ -52,10 +56,11 @@ impl FromRequestParts<AppState> for Admin {
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn sources(State(state): State<AppState>, _: Admin) -> Result<Response, ApiError> {
+pub(super) async fn sources(State(state): State<AppState>, Admin { note, .. }: Admin) -> Result<Response, ApiError> {
     let shared = state.clone();
     let work = move |view: View| {
         let manifest = view.snapshot().manifest();
+        note.generation(manifest.number);
         let sources = source_rows(Some(manifest), &shared.0.statuses.current(), unix_s());
         to_json(&SourcesAnswer { sources, generation: manifest.number })
     };
@@ -75,11 +80,14 @@ pub(super) async fn sources(State(state): State<AppState>, _: Admin) -> Result<R
 )]
 pub(super) async fn why_not(
     State(state): State<AppState>,
-    _: Admin,
+    Admin { note, .. }: Admin,
     Body(request): Body<WhyNotRequest>,
 ) -> Result<Response, ApiError> {
     check(&request)?;
     let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, namespaces, filter } = request;
+    note.query(&query);
+    note.asks("refs", [&reference]);
+    note.asks("user", &user);
     let principal = Principal::user(user).with_groups(groups).with_scopes(scopes);
     let policy = Arc::clone(&state.0.policies.in_force().policy);
     let shared = state.clone();
@@ -97,6 +105,7 @@ pub(super) async fn why_not(
             },
             ..SearchRequest::new(query)
         };
+        note.generation(view.snapshot().number());
         let (viewer, statuses) = (Some((&*policy, &principal)), shared.0.statuses.current());
         let explained = explain(view.snapshot(), &view.models, viewer, &statuses, unix_s(), &request, &reference)
             .map_err(super::search::refusal)?;

@@ -126,11 +126,16 @@ pub(super) async fn roll_back(
 
 async fn change(
     state: AppState,
-    Admin(admin): Admin,
+    Admin { principal: admin, note }: Admin,
     headers: HeaderMap,
     request: Request,
     status: StatusCode,
 ) -> Result<Response, ApiError> {
+    match &request {
+        Request::Add(rule) => note.asks("rule", rule),
+        Request::Remove(id) => note.asks("rule_id", id),
+        Request::RollBack(version) => note.asks("version", version),
+    }
     let work = move || {
         let expected = |version: &str| is_expected(&headers, version);
         state.0.policies.change(request, expected, &admin.to_string(), unix_s())
@@ -138,6 +143,7 @@ async fn change(
     let (in_force, made) = tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?.map_err(refusal)?;
     let run_time_version = in_force.run_time.as_ref().map_or(0, |rules| rules.version());
     tracing::info!(policy.version = &*in_force.version, policy.change = ?made, "policy changed at run time");
+    note.shows([in_force.version.to_string()].into_iter());
     let answer = PolicyChanged { made, version: in_force.version.to_string(), run_time_version };
     Ok((status, with_etag(&in_force, json(to_json(&answer)?))).into_response())
 }

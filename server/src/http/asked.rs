@@ -12,7 +12,7 @@ use crate::identity::{Identified, IdentityRefusal};
 use crate::state::AppState;
 
 /// What all doors that need an identity begin with.
-const DOORS: &str = "/v1/";
+pub(super) const DOORS: &str = "/v1/";
 /// What all admin doors begin with.
 const ADMIN_DOORS: &str = "/v1/admin";
 /// A path without a route.
@@ -21,6 +21,10 @@ const NOWHERE: &str = "/v1/nowhere";
 /// Who asks and how that is known, or why it is not. Stands in the extensions of every request to a door.
 #[derive(Clone)]
 pub(super) struct Asked(pub(super) Result<Arc<Identified>, IdentityRefusal>);
+
+/// Where a request went that was sent to [`NOWHERE`], for the audit log.
+#[derive(Clone)]
+pub(super) struct Shut(pub(super) Uri);
 
 /// The proof that an admin asks, and acts as nobody else.
 #[derive(Clone)]
@@ -39,7 +43,8 @@ pub(super) async fn identify(State(state): State<AppState>, mut request: Request
             if identified.as_ref().is_ok_and(is_admin) {
                 request.extensions_mut().insert(IsAdmin(()));
             } else {
-                *request.uri_mut() = Uri::from_static(NOWHERE);
+                let shut = std::mem::replace(request.uri_mut(), Uri::from_static(NOWHERE));
+                request.extensions_mut().insert(Shut(shut));
             }
         }
         request.extensions_mut().insert(Asked(identified.map(Arc::new)));

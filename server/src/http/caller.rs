@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::asked::Asked;
+use super::audited::Note;
 use crate::error::ApiError;
 use crate::identity::is_bearer;
 use crate::policy::Granted;
@@ -16,6 +17,8 @@ use crate::state::AppState;
 pub(super) struct Caller {
     pub(super) principal: Arc<Principal>,
     pub(super) granted: Arc<Granted>,
+    /// Where the handler says what it decides.
+    pub(super) note: Note,
 }
 
 impl FromRequestParts<AppState> for Caller {
@@ -26,6 +29,8 @@ impl FromRequestParts<AppState> for Caller {
         let Asked(asked) = parts.extensions.get::<Asked>().cloned().ok_or_else(unknown)?;
         let principal = Arc::clone(&asked.map_err(|refusal| unknown().because(refusal))?.principal);
         let granted = state.0.policies.granted(&principal);
-        Ok(Self { principal, granted })
+        let note = parts.extensions.get::<Note>().cloned().unwrap_or_default();
+        note.granted(&granted);
+        Ok(Self { principal, granted, note })
     }
 }

@@ -40,6 +40,8 @@ pub(super) async fn get_tool_details(
         text.parse::<ToolRef>().map_err(|error| bad(error).at(format!("/refs/{place}")))
     });
     let tools: Vec<ToolRef> = parsed.collect::<Result<_, _>>()?;
+    let note = caller.note;
+    note.asks("refs", &refs);
     let work = move |view: View| {
         let found: Vec<FoundTool> = refs
             .into_iter()
@@ -50,6 +52,11 @@ pub(super) async fn get_tool_details(
             })
             .collect();
         let generation = view.snapshot().number();
+        note.generation(generation);
+        let shown: Vec<String> =
+            found.iter().filter_map(|found| found.tool.as_ref().map(|tool| tool.reference.clone())).collect();
+        note.shows(shown.into_iter());
+        note.denies(found.iter().filter(|tool| !tool.found).map(|tool| tool.reference.clone()).collect());
         tracing::info!(
             generation,
             details.n_refs = found.len(),

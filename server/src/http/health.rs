@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::audit::OnFailure;
 use crate::limits::RETRY_AFTER_S;
 use crate::state::AppState;
 
@@ -30,7 +31,7 @@ pub(super) struct Ready {
 /// One thing that has to be there.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Check {
-    /// `generation`, `policy`, `embedder` or `sources`.
+    /// `generation`, `policy`, `embedder`, `sources` or `audit`.
     name: &'static str,
     /// Whether it is there.
     ok: bool,
@@ -51,7 +52,8 @@ pub(super) async fn livez() -> Json<Live> {
     responses((status = 200, body = Ready), (status = 503, description = "Something is missing", body = Ready))
 )]
 pub(super) async fn readyz(State(state): State<AppState>) -> Response {
-    let checks = vec![generation(&state), policy(&state), embedder(&state), sources(&state)];
+    let mut checks = vec![generation(&state), policy(&state), embedder(&state), sources(&state)];
+    checks.extend(audit(&state));
     let ready = Ready { ready: checks.iter().all(|check| check.ok), checks };
     if ready.ready {
         Json(ready).into_response()
@@ -99,6 +101,14 @@ fn sources(state: &AppState) -> Check {
     let stale = state.0.statuses.has_stale();
     let reason = "some tools are older than they should be; see `shortlist sources`, or /v1/admin/sources";
     Check { name: "sources", ok: true, reason: stale.then_some(reason) }
+}
+
+/// A log that fails makes unready whoever may not answer without it.
+fn audit(state: &AppState) -> Option<Check> {
+    let status = state.0.audit.as_ref()?.status();
+    let reason = "decisions cannot be recorded in the audit log; see this server's log, or /v1/admin/audit";
+    let ok = !status.failing || status.on_failure == OnFailure::Count;
+    Some(Check { name: "audit", ok, reason: status.failing.then_some(reason) })
 }
 
 fn check(name: &'static str, ok: bool, reason: &'static str) -> Check {

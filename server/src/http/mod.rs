@@ -3,6 +3,7 @@
 mod search;
 
 mod admin;
+mod admin_audit;
 mod admin_policy;
 mod details;
 mod health;
@@ -13,6 +14,7 @@ mod render;
 mod wire;
 
 mod asked;
+mod audited;
 mod body;
 mod caller;
 mod observe;
@@ -34,11 +36,12 @@ pub fn app(state: AppState) -> Router {
     let routes = table()
         .split_for_parts()
         .0
-        .route("/v1/openapi.json", get(openapi::document))
+        .route(openapi::PATH, get(openapi::document))
         .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), audited::record))
         .layer(axum::middleware::from_fn(observe::observe))
         .with_state(state.clone());
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
@@ -64,6 +67,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(admin_policy::remove_rule))
         .routes(routes!(admin_policy::versions))
         .routes(routes!(admin_policy::roll_back))
+        .routes(routes!(admin_audit::audit))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
 }

@@ -43,9 +43,13 @@ pub(super) async fn list_namespaces(
     let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
     let binding = Binding::new("list_namespaces", &meaning, &caller.principal, &caller.granted);
 
+    let note = caller.note;
+    note.asks("prefix", &request.prefix);
+    note.asks("cursor", cursor.is_some());
     let shared = state.clone();
     let work = move |view: View| {
         let generation = view.snapshot().number();
+        note.generation(generation);
         let offset = match &cursor {
             Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
             None => 0,
@@ -60,6 +64,7 @@ pub(super) async fn list_namespaces(
         let namespaces: Vec<NamespaceBody> = page
             .map(|count| NamespaceBody { source: count.source, namespace: count.namespace, n_tools: count.n_tools })
             .collect();
+        note.shows(namespaces.iter().map(|one| format!("{}://{}", one.source, one.namespace)));
         tracing::info!(
             generation,
             namespaces.n = namespaces.len(),

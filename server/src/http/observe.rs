@@ -4,6 +4,7 @@
 //! path, and counts for the rest.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -19,10 +20,15 @@ use crate::limits::REQUEST_ID_CHARS_MAX;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The request's id, for the layers inside.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
 /// Serves one request.
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let start = Instant::now();
-    let request_id = taken_over(request.headers()).unwrap_or_else(made);
+    let request_id: Arc<str> = taken_over(request.headers()).unwrap_or_else(made).into();
+    request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span =
         tracing::info_span!("request", request.id = %request_id, http.method = %request.method(), http.route = route);
@@ -55,7 +61,9 @@ fn log(error: &ApiError) {
     }
     match error.code {
         Code::Internal => tracing::error!(error.code = code, error.cause = causes, "request failed"),
-        Code::Overloaded | Code::Timeout | Code::NotReady => tracing::warn!(error.code = code, "request sent away"),
+        Code::Overloaded | Code::Timeout | Code::NotReady | Code::AuditUnavailable => {
+            tracing::warn!(error.code = code, "request sent away")
+        }
         Code::Unauthenticated => tracing::warn!(error.code = code, error.cause = causes, "request without identity"),
         _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),
     }

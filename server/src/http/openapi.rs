@@ -74,6 +74,9 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     document
 }
 
+/// Where the document is.
+pub(super) const PATH: &str = "/v1/openapi.json";
+
 /// `GET /v1/openapi.json`; it needs no identity.
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(super::openapi())

@@ -56,7 +56,7 @@ pub(super) fn write(error: &ApiError, request_id: &str, response: &mut Response<
             };
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
         }
-        Code::Overloaded | Code::NotReady | Code::Timeout => {
+        Code::Overloaded | Code::NotReady | Code::Timeout | Code::AuditUnavailable => {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());
         }
         _ => {}

@@ -48,9 +48,16 @@ pub(super) async fn search_tools(
     let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
     let binding = Binding::new("search_tools", &meaning, &caller.principal, &caller.granted);
 
+    let note = caller.note;
+    note.query(&request.query);
+    note.asks("namespaces", &request.namespaces);
+    note.asks("sources", &request.filter.sources);
+    note.asks("tags", &request.filter.tags);
+    note.asks("cursor", cursor.is_some());
     let shared = state.clone();
     let work = move |view: View| {
         let generation = view.snapshot().number();
+        note.generation(generation);
         let offset = match &cursor {
             Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
             None => 0,
@@ -86,6 +93,7 @@ pub(super) async fn search_tools(
             .then_some(next)
             .filter(|&next| next < DEPTH_MAX)
             .map(|next| shared.0.cursors.seal(binding, generation, next));
+        note.shows(hits.iter().map(|hit| hit.reference.clone()));
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
             policy.version = &*view.policy_version, search.n_hits = n_hits, search.mode = %request.mode,

@@ -49,7 +49,10 @@ pub(super) async fn get_tool(
 ) -> Result<Response, ApiError> {
     let written = uri.path().strip_prefix("/v1/tools/").unwrap_or_default();
     let reference = read(written)?;
+    let note = caller.note;
+    note.asks("refs", [reference.to_string()]);
     let work = move |view: View| {
+        note.generation(view.snapshot().number());
         let tool = view.snapshot().get(&view.allowed, &reference);
         tracing::info!(
             generation = view.snapshot().number(),
@@ -61,6 +64,7 @@ pub(super) async fn get_tool(
             "tool answered"
         );
         let tool = tool.ok_or_else(|| ApiError::new(Code::ToolNotFound))?;
+        note.shows([tool.reference.to_string()].into_iter());
         let etag = format!("\"{BODY_VERSION}-{}\"", tool.content_hash().to_hex());
         let body = if is_at_hand(&headers, &etag) { None } else { Some(to_json(&ToolBody::of(&tool))?) };
         Ok((etag, body))

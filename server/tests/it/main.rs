@@ -7,6 +7,7 @@ mod signer;
 mod access;
 mod admin;
 mod attacks;
+mod audit;
 mod cursors;
 mod doors;
 mod exact;

@@ -12,6 +12,7 @@ use shortlist_ingest::source::Source;
 use shortlist_ingest::source::google_discovery::GoogleDiscovery;
 use shortlist_ingest::source::google_discovery::selection::WELL_KNOWN_APIS;
 use shortlist_ingest::sync::SyncOptions;
+use shortlist_server::audit::{Audit, AuditConfig};
 use shortlist_server::{Config, HeaderIdentity, Identities, Policy, Principal, Secret};
 
 use super::{serve, sync};
@@ -82,13 +83,17 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
          curl -s http://{0}/v1/search_tools -H 'content-type: application/json' \\\n    \
          -H 'x-shortlist-user: bob' -H 'x-shortlist-groups: cloud' -H \"x-shortlist-secret: $(cat {})\" \\\n    \
          -d '{{\"query\": \"delete a virtual machine\", \"limit\": 3}}'\n\n\
-         Who sees what stands in {}; change it while this runs.\n",
+         Who sees what stands in {}; change it while this runs. Who saw what: shortlist audit tail --folder {}\n",
         args.listen,
         home.join("secret").display(),
-        policy_file.display()
+        policy_file.display(),
+        serve::audit_folder(&home).display()
     ))?;
     serve::log(false);
-    serve::serve(args.listen, Config::new(home, policy_file, secret, identity), models)
+    let audit = Audit::start(AuditConfig::new(serve::audit_folder(&home)), &secret)?;
+    let mut config = Config::new(home, policy_file, secret, identity);
+    config.audit = Some(audit);
+    serve::serve(args.listen, config, models)
 }
 
 /// Refuses a home that holds somebody's catalog: a sync of the demo's source alone would take it away.

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod assets;
+pub mod audit;
 pub mod bench;
 pub mod demo;
 pub mod details;

@@ -2,10 +2,11 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
 use shortlist_index::{Models, Store};
+use shortlist_server::audit::{Audit, AuditConfig};
 use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Settings, read_secret};
 use tracing_subscriber::EnvFilter;
 
@@ -61,10 +62,25 @@ fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
          key for a service with `shortlist keys create --service NAME`"
     );
     let policy = args.policy.clone().or(settings.policy).unwrap_or_else(|| home.join("policy.toml"));
-    Ok(Config::new(home.to_owned(), policy, secret, identity))
+    let audit = match &args.audit {
+        Some(folder) if folder.as_os_str() == "off" => None,
+        folder => {
+            let folder = folder.clone().unwrap_or_else(|| audit_folder(home));
+            let config = AuditConfig { on_failure: args.audit_on_failure, ..AuditConfig::new(folder) };
+            Some(Audit::start(config, &secret)?)
+        }
+    };
+    let mut config = Config::new(home.to_owned(), policy, secret, identity);
+    config.audit = audit;
+    Ok(config)
 }
 
-/// Serves.
+/// Where decisions are recorded unless another folder is named.
+pub fn audit_folder(home: &Path) -> PathBuf {
+    home.join("audit")
+}
+
+/// Serves as configured.
 pub fn serve(listen: SocketAddr, config: Config, models: Models) -> Result<()> {
     let state = AppState::new(config, models);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -5,12 +5,14 @@
 
 mod admin;
 mod admin_policy;
+mod audit;
 mod namespaces;
 mod search;
 mod tool;
 
 pub(super) use admin::{SourcesAnswer, WhyNotRequest};
 pub(super) use admin_policy::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
+pub(super) use audit::{AuditAnswer, AuditRequest};
 pub(super) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
 pub(super) use search::{
     Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchToolsAnswer, SearchToolsRequest,

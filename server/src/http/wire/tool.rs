@@ -41,7 +41,7 @@ pub(in crate::http) struct FoundTool {
 pub(in crate::http) struct ToolBody {
     /// Its public identity, with its version where it has one.
     #[serde(rename = "ref")]
-    reference: String,
+    pub(in crate::http) reference: String,
     /// What its source calls it.
     name: String,
     /// Its namespace.
