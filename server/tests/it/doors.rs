@@ -212,6 +212,7 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     let expected = [
         "/livez",
         "/readyz",
+        "/v1/admin/audit",
         "/v1/admin/policy",
         "/v1/admin/policy/roll_back",
         "/v1/admin/policy/rules",

@@ -44,7 +44,7 @@ impl Sent {
             .header("x-request-id", &self.id)
             .header("x-shortlist-secret", if self.user.is_some() { SECRET } else { "not the secret of the server" })
             .header("x-shortlist-user", self.user.unwrap_or("alice"))
-            .header("authorization", "Bearer a-token-of-somebody");
+            .header("cookie", "session=a-token-of-somebody");
         if self.body.is_some() {
             request = request.header("content-type", "application/json");
         }
