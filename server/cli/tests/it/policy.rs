@@ -57,6 +57,7 @@ fn a_grant_added_at_run_time_works_without_restarting_anything() {
     let seen = program.json(&["namespaces", "--json", "--as", "alice", "--policy", text(&policy)]);
     assert_eq!(seen[0]["namespace"], "atlassian");
     server.child.kill().expect("it is ours");
+    server.child.wait().expect("it ends");
     let server = Server::start_with(&program, &[], &[]);
     assert_eq!(server.search("alice", "create an issue"), ["test://atlassian.create_issue"]);
 }

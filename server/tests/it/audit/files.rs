@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use shortlist_server::Secret;
 use shortlist_server::audit::{Report, verify};
 
-use super::{audited, check, decisions, files, folder, is_good, kinds, over, records, secret};
-use crate::harness::{ALICE, EVERYTHING, Patience, SECRET, Server, tool};
+use super::{audited, check, decisions, files, folder, is_good, kinds, over, records, secret, wait_for_the_end};
+use crate::harness::{ALICE, EVERYTHING, SECRET, Server, tool};
 
 async fn ask(server: &Server, n: usize) {
     for place in 0..n {
@@ -22,12 +22,7 @@ async fn log(n: usize) -> (tempfile::TempDir, PathBuf) {
     let folder = folder(&server);
     let Server { home, state, app } = server;
     drop((state, app));
-    // The last thread that computed may hold the log for a moment longer.
-    let patience = Patience::new();
-    while !check(&folder).ended {
-        patience.check();
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_for_the_end(&folder);
     is_good(&folder);
     assert!(files(&folder).len() > 2);
     (home, folder)
@@ -199,7 +194,7 @@ async fn files_are_kept_for_their_days() {
 
 #[tokio::test]
 async fn a_torn_end_is_put_aside_and_the_chain_goes_on() {
-    let (mut home, folder) = log(9).await;
+    let (mut home, folder) = log(16).await;
     let mut rng = fastrand::Rng::with_seed(5);
     for round in 0..20 {
         let last = files(&folder).pop().expect("one");
@@ -220,6 +215,7 @@ async fn a_torn_end_is_put_aside_and_the_chain_goes_on() {
         ask(&server, 1).await;
         let Server { home: kept, state, app } = server;
         drop((state, app));
+        wait_for_the_end(&folder);
         home = kept;
         is_good(&folder);
         let begin = &records(&folder)[n_before];

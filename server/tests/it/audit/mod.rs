@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use shortlist_server::Secret;
-use shortlist_server::audit::{Audit, AuditConfig, Report, verify};
+use shortlist_server::audit::{Audit, AuditConfig, AuditError, Report, verify};
 
-use crate::harness::{SECRET, Server, embedder, home, publish};
+use crate::harness::{Patience, SECRET, Server, embedder, home, publish};
 
 pub fn secret() -> Secret {
     Secret::new(SECRET).expect("long enough")
@@ -28,7 +28,14 @@ pub fn audited(tools: Vec<shortlist_index::Tool>, policy: &str, configure: impl 
 pub fn over(home: tempfile::TempDir, configure: impl FnOnce(&mut AuditConfig)) -> Server {
     let mut config = AuditConfig::new(home.path().join("audit"));
     configure(&mut config);
-    let audit = Audit::start(config, &secret()).expect("nobody else writes it");
+    let patience = Patience::new();
+    let audit = loop {
+        // The server before lets go of the log only after its last record.
+        match Audit::start(config.clone(), &secret()) {
+            Err(AuditError::Locked(_)) => patience.check(),
+            started => break started.expect("it starts"),
+        }
+    };
     Server::over(home, |config| config.audit = Some(audit), embedder())
 }
 
@@ -77,4 +84,13 @@ pub fn is_good(folder: &Path) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.trim(), format!("{} {}", report.last_seq, report.last_hash));
+}
+
+/// The last thread that computed may hold the log for a moment longer than the server.
+pub fn wait_for_the_end(folder: &Path) {
+    let patience = Patience::new();
+    while !check(folder).ended {
+        patience.check();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
