@@ -1,0 +1,124 @@
+//! The flags of `bench`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use shortlist_index::Mode;
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// How good the search is on a catalog with judged queries
+    Relevance(RelevanceArgs),
+    /// How long a sync takes, and how soon a small change can be searched
+    Sync(BenchSyncArgs),
+    /// Whether the time of an answer tells a hidden tool from a missing one
+    Timing(TimingArgs),
+    /// What the vector graph misses against the exact scan, on the generation that serves
+    Graph(GraphArgs),
+    /// What it costs to resolve a policy's rules over a large catalog, which is made up
+    Grants(BenchGrantsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchGrantsArgs {
+    /// Tools in the catalog
+    #[arg(long, default_value_t = 200_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=400_000))]
+    pub tools: u32,
+    /// Rules that concern each principal
+    #[arg(long, default_value_t = 1_000, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rules: u32,
+    /// Principals with the same rules and different scopes
+    #[arg(long, default_value_t = 100, value_name = "P", value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub principals: u32,
+    /// What catalog and rules are made of
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    pub seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchSyncArgs {
+    /// The catalog, as JSON lines, plain or gzip
+    #[arg(long, value_name = "FILE")]
+    pub tools: PathBuf,
+    /// How many of a hundred tools change
+    #[arg(long, default_value_t = 1, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub changed: u8,
+    /// Make vectors by hashing words instead of by the model: measures everything but the model
+    #[arg(long)]
+    pub hashing: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Two servers hide different things. Each question is asked about the ones and about the others, so that on either\n\
+    server one wording is about something hidden and one about something missing. AUC is the chance that the hidden one took\n\
+    longer: 0.5 tells nothing. The first question is about what neither has."
+)]
+pub struct TimingArgs {
+    /// Tools of the made-up catalog
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub tools: u32,
+    /// Answers of each kind to each question
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
+    pub answers: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct GraphArgs {
+    /// Queries to ask: summaries of tools, spread evenly over the catalog
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub queries: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Formats: tools.jsonl[.gz] with {\"id\",\"namespace\",\"name\",\"description\",…}, queries.jsonl with\n\
+    {\"id\",\"query\",\"relevant\":{\"<tool id>\":1},\"split\"?}."
+)]
+pub struct RelevanceArgs {
+    /// The catalog
+    #[arg(long, value_name = "FILE")]
+    pub tools: PathBuf,
+    /// The judged queries
+    #[arg(long, value_name = "FILE")]
+    pub queries: PathBuf,
+    /// Ask only the first N queries
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// lexical, dense or hybrid; without it, each in turn
+    #[arg(long)]
+    pub mode: Option<Mode>,
+    /// on or off; without it, off
+    #[arg(long, value_name = "on|off", default_value = "off", value_parser = ["on", "off"])]
+    pub rerank: String,
+    /// Write the hits as a TREC run (one mode only)
+    #[arg(long, value_name = "FILE", requires = "mode")]
+    pub run: Option<PathBuf>,
+    /// Write the judgements as TREC qrels
+    #[arg(long, value_name = "FILE")]
+    pub qrels: Option<PathBuf>,
+    /// Write all figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Go on without records that are no tools, instead of refusing the catalog
+    #[arg(long)]
+    pub skip_bad_tools: bool,
+}
