@@ -5,12 +5,14 @@
 //!
 //! A request goes through these, in this order: `identity` makes a [`Principal`] of it; the [`Policy`] in force makes a
 //! grant of that; the `engine` pins a generation, resolves the grant against it (cached) and runs the work on a blocking
-//! thread; `http` renders the answer. What is not in the grant has no influence on any answer.
+//! thread; `doors` has what is done there, and `http` writes the answer. What is not in the grant has no influence on any answer.
 //!
 //! This crate never writes an index, and of the workspace it knows `shortlist_index` alone.
 
 // In reading order: the doors, who comes in, what they may see, then the machinery.
 mod http;
+
+mod doors;
 
 mod identity;
 pub mod policy;

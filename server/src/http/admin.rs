@@ -11,10 +11,10 @@ use shortlist_index::{Filter, Grant, Mode, SearchRequest};
 use super::asked::{Asked, IsAdmin};
 use super::audited::Note;
 use super::body::Body;
+use super::json;
 use super::problem::Problem;
-use super::search::in_range;
 use super::wire::{SourcesAnswer, WhyNotRequest};
-use super::{json, to_json};
+use crate::doors::{in_range, refusal, to_json};
 use crate::engine::View;
 use crate::error::{ApiError, Code};
 use crate::explain::{Explained, explain};
@@ -108,7 +108,7 @@ pub(super) async fn why_not(
         note.generation(view.snapshot().number());
         let (viewer, statuses) = (Some((&*policy, &principal)), shared.0.statuses.current());
         let explained = explain(view.snapshot(), &view.models, viewer, &statuses, unix_s(), &request, &reference)
-            .map_err(super::search::refusal)?;
+            .map_err(refusal)?;
         tracing::info!(generation = view.snapshot().number(), queue.ms = view.queue_ms, "why-not answered");
         to_json(&explained)
     };

@@ -8,11 +8,11 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::admin::Admin;
+use super::json;
 use super::problem::Problem;
-use super::search::in_range;
 use super::wire::{AuditAnswer, AuditRequest};
-use super::{json, to_json};
 use crate::audit::{Audit, AuditError, Backward, Filter};
+use crate::doors::{in_range, to_json};
 use crate::error::{ApiError, Code, Panicked};
 use crate::limits::{AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX, AUDIT_SCAN_BYTES_MAX, AUDIT_SCAN_TIME, WHY_NOT_CHARS_MAX};
 use crate::state::AppState;

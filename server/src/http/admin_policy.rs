@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::admin::{Admin, unix_s};
 use super::body::Body;
+use super::json;
 use super::problem::Problem;
 use super::wire::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
-use super::{json, to_json};
+use crate::doors::to_json;
 use crate::error::{ApiError, Code};
 use crate::limits::{RULE_ID_BYTES_MAX, RUN_TIME_RULES_MAX};
 use crate::policy::{ChangeError, InForce, Request, RunTimeError, WrittenRule};

@@ -23,7 +23,7 @@ use crate::state::AppState;
 /// What a decision was about. It hangs on the request rather than on the answer, since an error, a timeout and a panic are
 /// decisions too; where nothing is recorded it takes nothing.
 #[derive(Clone, Default)]
-pub(super) struct Note(Option<Arc<Mutex<Noted>>>);
+pub(crate) struct Note(Option<Arc<Mutex<Noted>>>);
 
 #[derive(Default)]
 struct Noted {
@@ -55,12 +55,12 @@ impl Note {
     }
 
     /// The query; only its HMAC is recorded unless the configuration wants its text.
-    pub(super) fn query(&self, query: &str) {
+    pub(crate) fn query(&self, query: &str) {
         self.with(|noted| noted.query = Some(query.to_owned()));
     }
 
     /// Anything else of the request. What is empty is not recorded, and of what is too long only that.
-    pub(super) fn asks(&self, name: &str, value: impl Serialize) {
+    pub(crate) fn asks(&self, name: &str, value: impl Serialize) {
         self.with(|noted| {
             let value = serde_json::to_value(value).unwrap_or_default();
             let is_empty = match &value {
@@ -84,17 +84,17 @@ impl Note {
     }
 
     /// What the caller may see.
-    pub(super) fn granted(&self, granted: &Arc<Granted>) {
+    pub(crate) fn granted(&self, granted: &Arc<Granted>) {
         self.with(|noted| noted.granted = Some(Arc::clone(granted)));
     }
 
     /// The generation that answered.
-    pub(super) fn generation(&self, generation: u64) {
+    pub(crate) fn generation(&self, generation: u64) {
         self.with(|noted| noted.generation = Some(generation));
     }
 
     /// What the answer shows, in its order: refs, or what else it lists.
-    pub(super) fn shows(&self, refs: impl ExactSizeIterator<Item = String>) {
+    pub(crate) fn shows(&self, refs: impl ExactSizeIterator<Item = String>) {
         self.with(|noted| {
             let mut left = AUDIT_RETURNED_BYTES_MAX;
             let n = refs.len();
@@ -107,7 +107,7 @@ impl Note {
     }
 
     /// The refs that were asked for and are not shown, hidden or missing.
-    pub(super) fn denies(&self, refs: Vec<String>) {
+    pub(crate) fn denies(&self, refs: Vec<String>) {
         self.with(|noted| noted.denied = refs);
     }
 }

@@ -10,7 +10,6 @@ mod health;
 mod namespaces;
 mod tools;
 
-mod render;
 mod wire;
 
 mod asked;
@@ -20,6 +19,8 @@ mod caller;
 mod observe;
 mod openapi;
 mod problem;
+
+pub(crate) use audited::Note;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -76,8 +77,4 @@ fn table() -> OpenApiRouter<AppState> {
 fn json(bytes: Vec<u8>) -> Response {
     use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "private, no-store")], bytes).into_response()
-}
-
-fn to_json(body: &impl serde::Serialize) -> Result<Vec<u8>, ApiError> {
-    serde_json::to_vec(body).map_err(ApiError::internal)
 }

@@ -4,15 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::body::Body;
-use super::caller::Caller;
+use super::json;
 use super::problem::Problem;
-use super::search::in_range;
-use super::wire::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
-use super::{json, to_json};
-use crate::cursor::Binding;
-use crate::engine::View;
+use crate::doors::wire::{NamespacesAnswer, NamespacesRequest};
+use crate::doors::{self, Caller, to_json};
 use crate::error::ApiError;
-use crate::limits::{FILTER_VALUE_CHARS_MAX, NAMESPACES_LIMIT_DEFAULT, NAMESPACES_LIMIT_MAX};
 use crate::state::AppState;
 
 /// The namespaces that hold tools the caller may see, and how many.
@@ -31,50 +27,7 @@ use crate::state::AppState;
 pub(super) async fn list_namespaces(
     State(state): State<AppState>,
     caller: Caller,
-    Body(mut request): Body<NamespacesRequest>,
+    Body(request): Body<NamespacesRequest>,
 ) -> Result<Response, ApiError> {
-    in_range("/limit", request.limit, 1, NAMESPACES_LIMIT_MAX)?;
-    if request.prefix.as_ref().is_some_and(|prefix| prefix.chars().count() > FILTER_VALUE_CHARS_MAX) {
-        let detail = format!("The prefix has more than the {FILTER_VALUE_CHARS_MAX} characters allowed.");
-        return Err(ApiError::invalid("/prefix", detail));
-    }
-    let cursor = request.cursor.take();
-    let limit = *request.limit.get_or_insert(NAMESPACES_LIMIT_DEFAULT);
-    let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
-    let binding = Binding::new("list_namespaces", &meaning, &caller.principal, &caller.granted);
-
-    let note = caller.note;
-    note.asks("prefix", &request.prefix);
-    note.asks("cursor", cursor.is_some());
-    let shared = state.clone();
-    let work = move |view: View| {
-        let generation = view.snapshot().number();
-        note.generation(generation);
-        let offset = match &cursor {
-            Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
-            None => 0,
-        };
-        let prefix = request.prefix.as_deref().unwrap_or_default();
-        let mut all = view.snapshot().namespaces(&view.allowed);
-        all.retain(|count| count.namespace.starts_with(prefix));
-        all.sort_by(|one, other| (&one.namespace, &one.source).cmp(&(&other.namespace, &other.source)));
-        let next = offset.saturating_add(limit);
-        let next_cursor = (next < all.len()).then(|| shared.0.cursors.seal(binding, generation, next));
-        let page = all.into_iter().skip(offset).take(limit);
-        let namespaces: Vec<NamespaceBody> = page
-            .map(|count| NamespaceBody { source: count.source, namespace: count.namespace, n_tools: count.n_tools })
-            .collect();
-        note.shows(namespaces.iter().map(|one| format!("{}://{}", one.source, one.namespace)));
-        tracing::info!(
-            generation,
-            namespaces.n = namespaces.len(),
-            allowed.n_tools = view.allowed.len(),
-            policy.version = &*view.policy_version,
-            queue.ms = view.queue_ms,
-            allow.ms = view.allow_ms,
-            "namespaces answered"
-        );
-        to_json(&NamespacesAnswer { namespaces, next_cursor, generation })
-    };
-    state.0.engine.run(caller.granted, work).await.map(json)
+    doors::list_namespaces(&state, caller, request, |answer| to_json(&answer)).await.map(json)
 }

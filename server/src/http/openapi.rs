@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 };
 
 use super::tools;
-use super::wire::ToolBody;
+use crate::doors::wire::ToolBody;
 use crate::error::Code;
 use crate::identity::{
     ACT_AS_HEADER, GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, USER_HEADER,

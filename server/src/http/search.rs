@@ -2,20 +2,13 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, SearchRequest, search};
 
 use super::body::Body;
-use super::caller::Caller;
+use super::json;
 use super::problem::Problem;
-use super::render::{Rendered, render};
-use super::wire::{Detail, SearchToolsAnswer, SearchToolsRequest};
-use super::{json, to_json};
-use crate::cursor::Binding;
-use crate::engine::{View, timed};
+use crate::doors::wire::{SearchToolsAnswer, SearchToolsRequest};
+use crate::doors::{self, Caller, to_json};
 use crate::error::ApiError;
-use crate::limits::{
-    FILTER_VALUE_CHARS_MAX, FILTER_VALUES_MAX, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, TOKENS_MAX, TOKENS_MIN,
-};
 use crate::state::AppState;
 
 /// Finds tools that do what the query says, among those the caller may see.
@@ -34,123 +27,7 @@ use crate::state::AppState;
 pub(super) async fn search_tools(
     State(state): State<AppState>,
     caller: Caller,
-    Body(mut request): Body<SearchToolsRequest>,
+    Body(request): Body<SearchToolsRequest>,
 ) -> Result<Response, ApiError> {
-    check(&request)?;
-    // What is left of the request decides which hits there are, and so what a cursor is bound to. How much a page tells of
-    // each may change from page to page.
-    let cursor = request.cursor.take();
-    let detail = request.detail.take().unwrap_or(Detail::Summary);
-    let max_tokens = request.max_tokens.take();
-    let explain = std::mem::take(&mut request.explain);
-    request.exact |= caller.granted.exact;
-    let limit = *request.limit.get_or_insert(SEARCH_LIMIT_DEFAULT);
-    let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
-    let binding = Binding::new("search_tools", &meaning, &caller.principal, &caller.granted);
-
-    let note = caller.note;
-    note.query(&request.query);
-    note.asks("namespaces", &request.namespaces);
-    note.asks("sources", &request.filter.sources);
-    note.asks("tags", &request.filter.tags);
-    note.asks("cursor", cursor.is_some());
-    let shared = state.clone();
-    let work = move |view: View| {
-        let generation = view.snapshot().number();
-        note.generation(generation);
-        let offset = match &cursor {
-            Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
-            None => 0,
-        };
-        // The last page is as short as the depth makes it. No cursor starts at the depth or beyond.
-        let limit = limit.min(DEPTH_MAX.saturating_sub(offset));
-        let request = SearchRequest {
-            query: request.query,
-            offset,
-            limit,
-            mode: request.mode.map_or(Mode::default(), Mode::from),
-            rerank: request.rerank,
-            exact: request.exact,
-            filter: Filter {
-                namespaces: request.namespaces,
-                annotations: request.filter.annotations(),
-                sources: request.filter.sources,
-                tags: request.filter.tags,
-                include_deprecated: request.filter.include_deprecated,
-            },
-            explain,
-        };
-        let (answer, search_ms) = timed(|| search(view.snapshot(), &view.models, &view.allowed, &request));
-        let answer = answer.map_err(refusal)?;
-        let (n_hits, more) = (answer.hits.len(), answer.more);
-        let (rendered, render_ms) = timed(|| render(answer.hits, detail, max_tokens));
-        let Rendered { hits, truncated } = rendered?;
-        let omitted = n_hits - hits.len();
-        // A hit that fits at no level must not be offered for ever: with an empty page the next one starts past it.
-        let passed = if omitted > 0 { hits.len().max(1) } else { n_hits };
-        let next = offset + passed;
-        let next_cursor = (passed < n_hits || more)
-            .then_some(next)
-            .filter(|&next| next < DEPTH_MAX)
-            .map(|next| shared.0.cursors.seal(binding, generation, next));
-        note.shows(hits.iter().map(|hit| hit.reference.clone()));
-        tracing::info!(
-            generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
-            policy.version = &*view.policy_version, search.n_hits = n_hits, search.mode = %request.mode,
-            search.exact = request.exact, search.degraded = ?answer.degraded,
-            queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
-            "search answered"
-        );
-        to_json(&SearchToolsAnswer {
-            hits,
-            next_cursor,
-            generation,
-            degraded: answer.degraded.iter().map(|degraded| degraded.stage).collect(),
-            truncated,
-            omitted,
-        })
-    };
-    state.0.engine.run(caller.granted, work).await.map(json)
-}
-
-fn check(request: &SearchToolsRequest) -> Result<(), ApiError> {
-    if request.query.trim().is_empty() {
-        return Err(ApiError::invalid("/query", "The query is empty; say in a few words what the tool should do."));
-    }
-    let chars = request.query.chars().count();
-    if chars > QUERY_CHARS_MAX {
-        let detail = format!("The query has {chars} characters, and at most {QUERY_CHARS_MAX} are read.");
-        return Err(ApiError::invalid("/query", detail));
-    }
-    in_range("/limit", request.limit, 1, SEARCH_LIMIT_MAX)?;
-    in_range("/max_tokens", request.max_tokens, TOKENS_MIN, TOKENS_MAX)?;
-    let filter = &request.filter;
-    for (pointer, values) in
-        [("/namespaces", &request.namespaces), ("/filter/sources", &filter.sources), ("/filter/tags", &filter.tags)]
-    {
-        if values.len() > FILTER_VALUES_MAX {
-            let detail = format!("The list has {} values, and at most {FILTER_VALUES_MAX} are taken.", values.len());
-            return Err(ApiError::invalid(pointer, detail));
-        }
-        if let Some(place) = values.iter().position(|value| value.chars().count() > FILTER_VALUE_CHARS_MAX) {
-            let detail = format!("The value has more than the {FILTER_VALUE_CHARS_MAX} characters allowed.");
-            return Err(ApiError::invalid(format!("{pointer}/{place}"), detail));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a number outside its range. Nothing is clamped: a caller that asks for 500 should not believe to have them.
-pub(super) fn in_range(pointer: &str, value: Option<usize>, min: usize, max: usize) -> Result<(), ApiError> {
-    match value {
-        Some(value) if !(min..=max).contains(&value) => {
-            Err(ApiError::invalid(pointer, format!("It is {value}, and {min} to {max} are allowed.")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// An error of a search as its caller may see it.
-pub(super) fn refusal(error: SearchError) -> ApiError {
-    if error.is_callers() { ApiError::invalid("/query", error.to_string()) } else { ApiError::internal(error) }
+    doors::search_tools(&state, caller, request, |answer| to_json(&answer)).await.map(json)
 }

@@ -6,10 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use shortlist_index::ToolRef;
 
-use super::caller::Caller;
 use super::problem::Problem;
-use super::to_json;
-use super::wire::ToolBody;
+use crate::doors::wire::ToolBody;
+use crate::doors::{Caller, to_json};
 use crate::engine::View;
 use crate::error::{ApiError, Code};
 use crate::state::AppState;

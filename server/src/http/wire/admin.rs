@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::search::{SearchFilter, SearchMode};
+use crate::doors::wire::{SearchFilter, SearchMode};
 use crate::ledger::SourceRow;
 
 /// What `sources` gives.

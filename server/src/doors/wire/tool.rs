@@ -8,40 +8,40 @@ use utoipa::ToSchema;
 /// What `get_tool_details` takes.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http) struct ToolDetailsRequest {
+pub(crate) struct ToolDetailsRequest {
     /// The tools; a ref without a version means the newest.
     #[schema(min_items = 1, max_items = 20)]
-    pub(in crate::http) refs: Vec<String>,
+    pub(crate) refs: Vec<String>,
 }
 
 /// What `get_tool_details` gives.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct ToolDetailsAnswer {
+pub(crate) struct ToolDetailsAnswer {
     /// One for each ref, in the request's order.
-    pub(in crate::http) tools: Vec<FoundTool>,
+    pub(crate) tools: Vec<FoundTool>,
     /// The generation of the catalog that answered.
-    pub(in crate::http) generation: u64,
+    pub(crate) generation: u64,
 }
 
 /// A tool, or that none of this ref is visible to the caller.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct FoundTool {
+pub(crate) struct FoundTool {
     /// The ref as it was asked for.
     #[serde(rename = "ref")]
-    pub(in crate::http) reference: String,
+    pub(crate) reference: String,
     /// Whether it is there for the caller.
-    pub(in crate::http) found: bool,
+    pub(crate) found: bool,
     /// The tool.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) tool: Option<ToolBody>,
+    pub(crate) tool: Option<ToolBody>,
 }
 
 /// Everything about a tool.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct ToolBody {
+pub(crate) struct ToolBody {
     /// Its public identity, with its version where it has one.
     #[serde(rename = "ref")]
-    pub(in crate::http) reference: String,
+    pub(crate) reference: String,
     /// What its source calls it.
     name: String,
     /// Its namespace.
@@ -76,7 +76,7 @@ pub(in crate::http) struct ToolBody {
 
 /// What a tool claims about its effects; null where its source says nothing.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AnnotationsBody {
+pub(crate) struct AnnotationsBody {
     /// It changes nothing.
     read_only: Option<bool>,
     /// It may delete or overwrite.
@@ -89,7 +89,7 @@ pub(in crate::http) struct AnnotationsBody {
 
 /// How a hub dispatches a tool.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct ExecutionBody {
+pub(crate) struct ExecutionBody {
     /// The catalog source.
     source: String,
     /// The kind of that source, such as `google_discovery`.
@@ -103,14 +103,14 @@ pub(in crate::http) struct ExecutionBody {
 }
 
 impl AnnotationsBody {
-    pub(in crate::http) fn of(tool: &Tool) -> Self {
+    pub(crate) fn of(tool: &Tool) -> Self {
         let shortlist_index::Annotations { read_only, destructive, idempotent, open_world } = tool.annotations;
         Self { read_only, destructive, idempotent, open_world }
     }
 }
 
 impl ToolBody {
-    pub(in crate::http) fn of(tool: &Tool) -> Self {
+    pub(crate) fn of(tool: &Tool) -> Self {
         Self {
             reference: tool.reference.to_string(),
             name: tool.name.clone(),

@@ -16,15 +16,15 @@ const BYTES_PER_TOKEN: usize = 4;
 const ENVELOPE_BYTES: usize = 256;
 
 /// A page of hits that fits.
-pub(super) struct Rendered {
+pub(crate) struct Rendered {
     /// The first of the hits given, all of them unless the budget ended.
-    pub(super) hits: Vec<HitBody>,
+    pub(crate) hits: Vec<HitBody>,
     /// Whether one is at a lower level than asked, or left out.
-    pub(super) truncated: bool,
+    pub(crate) truncated: bool,
 }
 
 /// Renders the hits at `detail`, or lower where `max_tokens` asks for it.
-pub(super) fn render(hits: Vec<Hit>, detail: Detail, max_tokens: Option<usize>) -> Result<Rendered, ApiError> {
+pub(crate) fn render(hits: Vec<Hit>, detail: Detail, max_tokens: Option<usize>) -> Result<Rendered, ApiError> {
     let Some(max_tokens) = max_tokens else {
         return Ok(Rendered { hits: hits.iter().map(|hit| body(hit, detail)).collect(), truncated: false });
     };

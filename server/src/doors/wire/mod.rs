@@ -1,0 +1,16 @@
+//! What the doors take and give, as REST and MCP both write it. With those of `http`, the only types with serde in them;
+//! `shortlist_index` never learns of them.
+//!
+//! The limits stand here as literals, since the OpenAPI macros take nothing else; a test compares them with
+//! [`crate::limits`].
+
+mod namespaces;
+mod search;
+mod tool;
+
+pub(crate) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
+pub(crate) use search::{
+    Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode, SearchToolsAnswer,
+    SearchToolsRequest,
+};
+pub(crate) use tool::{AnnotationsBody, FoundTool, ToolBody, ToolDetailsAnswer, ToolDetailsRequest};
