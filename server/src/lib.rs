@@ -35,9 +35,10 @@ mod error;
 pub mod limits;
 mod network;
 mod object;
+mod origin;
 mod secret;
 
-pub use config::{Config, GatewaySettings, Settings, SettingsError, parse_duration, read_secret};
+pub use config::{Config, ConnectionLimits, GatewaySettings, Settings, SettingsError, parse_duration, read_secret};
 pub use error::Code;
 pub use explain::{Explained, explain};
 pub use http::{app, openapi};
@@ -50,5 +51,5 @@ pub use network::{Network, NetworkError};
 pub use policy::{Policy, PolicyError, RuleName, RulesFor};
 pub use principal::Principal;
 pub use secret::{Secret, SecretError};
-pub use serve::{RunError, run};
+pub use serve::{RunError, Tls, TlsError, run};
 pub use state::AppState;

@@ -117,6 +117,28 @@ pub const WAITING_PER_RUNNING: usize = 16;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What `Retry-After` says when the server is full or not ready, in seconds.
 pub const RETRY_AFTER_S: u32 = 1;
+/// Connections that are open at the same time. Most systems give a process 1,024 file descriptors unless told otherwise.
+pub const CONNECTIONS_MAX: usize = 800;
+/// Of them, those of one peer: an IPv4 address, or a /64 of IPv6. A gateway needs many; nobody may have all.
+pub const CONNECTIONS_PER_PEER_MAX: usize = 600;
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request's head may take to arrive, and the first one after the connection was opened.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept open without a request: longer than the balancers that keep theirs for a minute, so that
+/// none sends a request into one that is just being closed.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a request may take from its head to the last byte of its answer: its body, the work, its record, and a caller
+/// who reads slowly.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection that is told to close may take to write what it has begun.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of a request's head: the largest token or memberships, and room for the rest. More is answered with 431.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The most headers of a request in HTTP/1; more are answered with 431.
+pub const HEADERS_MAX: usize = 100;
+/// Requests at the same time on one connection in HTTP/2.
+pub const HTTP2_STREAMS_MAX: u32 = 64;
 /// How long running requests may take to finish once the server was told to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 

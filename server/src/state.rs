@@ -6,11 +6,12 @@ use std::time::Duration;
 use shortlist_index::{Models, Store};
 
 use crate::audit::Audit;
-use crate::config::Config;
+use crate::config::{Config, ConnectionLimits};
 use crate::cursor::CursorKey;
 use crate::engine::Engine;
 use crate::identity::Identifier;
 use crate::policy::Policies;
+use crate::serve::{Places, Tls};
 use crate::statuses::StatusWatch;
 use crate::watch::GenerationWatch;
 
@@ -26,6 +27,9 @@ pub(crate) struct Shared {
     pub(crate) cursors: CursorKey,
     pub(crate) generations: GenerationWatch,
     pub(crate) statuses: StatusWatch,
+    pub(crate) connections: ConnectionLimits,
+    pub(crate) places: Arc<Places>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) drain_timeout: Duration,
     pub(crate) poll_interval: Duration,
 }
@@ -43,6 +47,9 @@ impl AppState {
             audit: config.audit,
             generations: GenerationWatch::new(Store::new(&config.home)),
             statuses: StatusWatch::new(Store::new(&config.home)),
+            places: Places::new(config.connections.n_max, config.connections.n_per_peer_max),
+            connections: config.connections,
+            tls: config.tls,
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,
         }));
@@ -50,7 +57,7 @@ impl AppState {
         state
     }
 
-    /// Looks once at the API keys, the policy with its run-time rules, and the current generation, and takes over what is new
+    /// Looks once at the API keys, the policy with its run-time rules, the certificate and the current generation, and takes over what is new
     /// and good; begins to fetch the keys of issuers where it is time to. The server does this each second by itself; an
     /// operator's command or a test may want it now. Blocks on the disk.
     pub fn refresh(&self) {
@@ -61,6 +68,9 @@ impl AppState {
     pub(crate) fn refresh_access(&self) {
         self.0.identity.refresh();
         self.0.policies.reload();
+        if let Some(tls) = &self.0.tls {
+            tls.refresh();
+        }
     }
 
     pub(crate) fn refresh_catalog(&self) {
@@ -71,5 +81,10 @@ impl AppState {
     /// The number of the generation that serves, if any does.
     pub fn generation(&self) -> Option<u64> {
         self.0.engine.number()
+    }
+
+    /// How many connections are open.
+    pub fn n_connections(&self) -> usize {
+        self.0.places.n()
     }
 }

@@ -10,6 +10,14 @@
 //! peers = ["10.1.0.0/16"]
 //! secret_file = "gateway-secret"       # or secret_env; without either, the secret above
 //!
+//! [tls]                                # HTTPS instead of HTTP; changed files are taken over
+//! certificate_file = "server.pem"      # with the authorities above it, the server's own certificate first
+//! key_file = "server-key.pem"
+//!
+//! [limits]
+//! connections = 800                    # open at the same time
+//! connections_per_peer = 600
+//!
 //! [[issuer]]                           # tokens of an identity provider; see `tokens`
 //! [[gateway_token]]                    # tokens that a gateway signs by itself
 //! ```
@@ -22,11 +30,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::limits::{ConnectionLimits, LimitsFile};
+use super::tls::TlsFile;
 use super::tokens::{self, GatewayTokenFile, IssuerFile};
 use crate::identity::TokenIssuer;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::network::Network;
 use crate::secret::Secret;
+use crate::serve::Tls;
 
 /// What a configuration file says, validated.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +54,10 @@ pub struct Settings {
     pub gateway: Option<GatewaySettings>,
     /// Whose signed tokens are believed: gateways, then identity providers.
     pub issuers: Vec<TokenIssuer>,
+    /// The certificate to show.
+    pub tls: Option<Tls>,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
 }
 
 /// Identity by headers.
@@ -93,6 +108,9 @@ struct SettingsFile {
     secret_env: Option<String>,
     keys_file: Option<PathBuf>,
     gateway: Option<GatewayFile>,
+    tls: Option<TlsFile>,
+    #[serde(default)]
+    limits: LimitsFile,
     #[serde(default)]
     issuer: Vec<IssuerFile>,
     #[serde(default)]
@@ -140,6 +158,8 @@ impl Settings {
             keys_file: file.keys_file.map(at),
             gateway: gateway.transpose()?,
             issuers: tokens::issuers(folder, file.gateway_token, file.issuer)?,
+            tls: file.tls.map(|tls| tls.load(folder)).transpose()?,
+            connections: file.limits.connections()?,
         })
     }
 }
@@ -171,11 +191,16 @@ pub(super) fn secret(folder: &Path, file: Option<PathBuf>, variable: Option<Stri
 
 /// A file's text, never more of it than a configuration may have.
 pub(super) fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
+    String::from_utf8(read_bytes(path, CONFIG_BYTES_MAX)?).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+/// A file of at most so many bytes.
+pub(crate) fn read_bytes(path: &Path, n_max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    match text.len() as u64 > CONFIG_BYTES_MAX {
-        true => Err(format!("it has more than the {CONFIG_BYTES_MAX} bytes allowed")),
-        false => Ok(text),
+    file.take(n_max + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    match bytes.len() as u64 > n_max {
+        true => Err(format!("it has more than the {n_max} bytes allowed")),
+        false => Ok(bytes),
     }
 }

@@ -3,6 +3,8 @@
 
 mod duration;
 mod file;
+mod limits;
+mod tls;
 mod tokens;
 
 use std::path::PathBuf;
@@ -12,9 +14,13 @@ use crate::audit::Audit;
 use crate::identity::Identities;
 use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_CORE, WAITING_PER_RUNNING};
 use crate::secret::Secret;
+use crate::serve::Tls;
 
 pub use self::duration::parse_duration;
 pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
+pub use self::limits::ConnectionLimits;
+
+pub(crate) use self::file::read_bytes;
 
 /// A server's configuration.
 pub struct Config {
@@ -28,6 +34,10 @@ pub struct Config {
     pub identity: Identities,
     /// Where every decision is recorded; nowhere without it.
     pub audit: Option<Audit>,
+    /// The certificate to show; plain HTTP without one.
+    pub tls: Option<Tls>,
+    /// How many connections there may be, and for how long.
+    pub connections: ConnectionLimits,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -51,6 +61,8 @@ impl Config {
             secret,
             identity,
             audit: None,
+            tls: None,
+            connections: ConnectionLimits::default(),
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,
             request_timeout: REQUEST_TIMEOUT,

@@ -19,6 +19,7 @@ mod caller;
 mod observe;
 mod openapi;
 mod problem;
+mod trace;
 
 pub(crate) use audited::Note;
 

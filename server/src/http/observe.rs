@@ -14,6 +14,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::problem;
+use super::trace::{TRACEPARENT, TraceContext};
 use crate::engine::ms_since;
 use crate::error::{ApiError, Code};
 use crate::limits::REQUEST_ID_CHARS_MAX;
@@ -29,9 +30,21 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let request_id: Arc<str> = taken_over(request.headers()).unwrap_or_else(made).into();
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
+    // The caller's span stands in the extensions, ours in the log and in the answer.
+    let traced = TraceContext::of(request.headers());
+    if let Some(context) = traced {
+        request.extensions_mut().insert(context);
+    }
+    let ours = traced.map(TraceContext::child);
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span =
-        tracing::info_span!("request", request.id = %request_id, http.method = %request.method(), http.route = route);
+    let span = tracing::info_span!(
+        "request",
+        request.id = %request_id,
+        http.method = %request.method(),
+        http.route = route,
+        trace.id = ours.map(|ours| tracing::field::display(format!("{:032x}", ours.trace_id))),
+        trace.span_id = ours.map(|ours| tracing::field::display(format!("{:016x}", ours.span_id))),
+    );
     async {
         let mut response = next.run(request).await;
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
@@ -41,6 +54,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         // What is taken over was checked, and what is made is hexadecimal: both are header values.
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
+        }
+        if let Some(Ok(value)) = ours.map(|ours| HeaderValue::from_str(&ours.to_string())) {
+            response.headers_mut().insert(TRACEPARENT, value);
         }
         tracing::info!(http.status = response.status().as_u16(), request.ms = ms_since(start), "request answered");
         response

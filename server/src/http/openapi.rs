@@ -49,7 +49,8 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
          whose key has the right to names a user in those headers, without the secret. An admin asks as somebody else with \
          `{ACT_AS_HEADER}`, and `-Groups`, `-Roles`, `-Tenant`, `-Scopes` behind it.\n\n\
          A body has at most {BODY_BYTES_MAX} bytes. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
-         digits and `._-`) or made, and given back.\n\n\
+         digits and `._-`) or made, and given back. A valid `traceparent` (W3C Trace Context) is answered with one of the same \
+         trace, and its numbers stand in the log.\n\n\
          Errors are RFC 9457 problems with a stable `code`: {}.",
         codes.join(", ")
     ));

@@ -205,6 +205,21 @@ async fn request_ids_are_taken_over_when_harmless_and_made_when_not() {
 }
 
 #[tokio::test]
+async fn a_valid_trace_is_continued_and_anything_else_ignored() {
+    let server = server();
+    let send = async |value: &str| {
+        let request = axum::http::Request::builder().uri("/livez").header("traceparent", value).body(Body::empty());
+        server.send(request.expect("a request")).await.header("traceparent").to_owned()
+    };
+    let ours = send("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").await;
+    assert!(ours.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && ours.ends_with("-01"), "{ours}");
+    assert!(!ours.contains("b7ad6b7169203331"), "the span is our own: {ours}");
+    for bad in ["", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", &"a".repeat(8_000)] {
+        assert_eq!(send(bad).await, "");
+    }
+}
+
+#[tokio::test]
 async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     let server = server();
     let document = server.get(&ALICE, "/v1/openapi.json").await.ok();

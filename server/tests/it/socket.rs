@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use crate::harness::{EVERYTHING, Patience, SECRET, Server, publish, tool};
 use crate::overload::gated;
 
-struct Running {
-    url: String,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), RunError>>,
+pub struct Running {
+    pub url: String,
+    pub stop: oneshot::Sender<()>,
+    pub ended: JoinHandle<Result<(), RunError>>,
 }
 
-async fn start(state: AppState) -> Running {
+pub async fn start(state: AppState) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel::<()>();
@@ -28,13 +28,17 @@ async fn start(state: AppState) -> Running {
     Running { url, stop, ended }
 }
 
-fn client() -> reqwest::Client {
-    // Whoever comes second finds the same provider installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().expect("a client")
+pub fn client() -> reqwest::Client {
+    builder().build().expect("a client")
 }
 
-fn search(client: &reqwest::Client, url: &str, query: &str) -> reqwest::RequestBuilder {
+pub fn builder() -> reqwest::ClientBuilder {
+    // Whoever comes second finds the same provider installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}
+
+pub fn search(client: &reqwest::Client, url: &str, query: &str) -> reqwest::RequestBuilder {
     let request = client.post(format!("{url}/v1/search_tools")).json(&json!({ "query": query }));
     request.header("x-shortlist-secret", SECRET).header("x-shortlist-user", "alice")
 }

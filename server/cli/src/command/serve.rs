@@ -72,6 +72,8 @@ fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
     };
     let mut config = Config::new(home.to_owned(), policy, secret, identity);
     config.audit = audit;
+    config.tls = settings.tls;
+    config.connections = settings.connections;
     Ok(config)
 }
 
@@ -82,13 +84,14 @@ pub fn audit_folder(home: &Path) -> PathBuf {
 
 /// Serves as configured.
 pub fn serve(listen: SocketAddr, config: Config, models: Models) -> Result<()> {
+    let tls = config.tls.is_some();
     let state = AppState::new(config, models);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen}; name another address with --listen"))?;
-        tracing::info!(address = %listener.local_addr()?, generation = state.generation(), "serving");
+        tracing::info!(address = %listener.local_addr()?, tls, generation = state.generation(), "serving");
         shortlist_server::run(listener, state, stop_signal()).await.map_err(Into::into)
     })
 }
