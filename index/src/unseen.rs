@@ -1,10 +1,10 @@
 //! [`Unseen`]: what a set's holder asked for and none of their tools has, remembered so that time does not tell it from
 //! what no tool has.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-/// The most entries; then all are forgotten. Only what some hidden tool has gets in, so nobody fills it with made-up words.
+/// The most entries of a kind; then all of that kind are forgotten. Only what some hidden tool has gets in, so nobody fills it with made-up words.
 const ENTRIES_MAX: usize = 16_384;
 
 /// What a query or a filter asks for.
@@ -24,21 +24,23 @@ pub(crate) enum Asked {
 /// for them costs a read of it, which takes the longer the more hidden tools are in it. That happens once; from then on the
 /// answer comes as soon as for what does not exist.
 #[derive(Debug, Default)]
-pub(crate) struct Unseen(Mutex<HashSet<(Asked, Box<str>)>>);
+pub(crate) struct Unseen(Mutex<HashMap<Asked, HashSet<Box<str>>>>);
 
 impl Unseen {
     /// Whether it is known that no readable tool has it.
     pub fn holds(&self, asked: Asked, text: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(asked, text.into()))
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&asked).is_some_and(|texts| texts.contains(text))
     }
 
     /// Remembers that no readable tool has it, though some tool does.
     pub fn insert(&self, asked: Asked, text: &str) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= ENTRIES_MAX {
-            entries.clear();
+        let texts = entries.entry(asked).or_default();
+        if texts.len() >= ENTRIES_MAX {
+            texts.clear();
         }
-        entries.insert((asked, text.into()));
+        texts.insert(text.into());
     }
 }
 

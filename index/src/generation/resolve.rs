@@ -182,17 +182,10 @@ impl Attributes {
     /// has.
     pub fn seen(&self, filter: &Filter, allowed: &AllowedSet) -> Option<Filter> {
         let readable = allowed.readable();
-        let in_ranges = |wanted: &dyn Fn(&NamespaceRange) -> bool| -> Option<bool> {
-            let mut ranges = self.namespaces.iter().filter(|range| wanted(range)).peekable();
-            ranges.peek()?;
-            Some(ranges.any(|range| readable.range_cardinality(range.documents.clone()) > 0))
-        };
-        let keep = |asked: Asked, values: &[String], is_seen: &dyn Fn(&str) -> Option<bool>| -> Option<Vec<String>> {
+        let keep = |asked: Asked, values: &[String], having: &BTreeMap<String, RoaringBitmap>| {
             let seen = |value: &&String| {
-                if allowed.unseen().holds(asked, value) {
-                    return false;
-                }
-                let seen = is_seen(value);
+                let documents = having.get(*value).filter(|_| !allowed.unseen().holds(asked, value));
+                let seen = documents.map(|documents| !documents.is_disjoint(readable));
                 if seen == Some(false) {
                     allowed.unseen().insert(asked, value);
                 }
@@ -202,11 +195,9 @@ impl Attributes {
             (values.is_empty() || !kept.is_empty()).then_some(kept)
         };
         Some(Filter {
-            namespaces: keep(Asked::Namespace, &filter.namespaces, &|value| {
-                in_ranges(&|range| range.namespace == value)
-            })?,
-            sources: keep(Asked::Source, &filter.sources, &|value| in_ranges(&|range| range.source == value))?,
-            tags: keep(Asked::Tag, &filter.tags, &|value| Some(!self.by_tag.get(value)?.is_disjoint(readable)))?,
+            namespaces: keep(Asked::Namespace, &filter.namespaces, &self.by_namespace)?,
+            sources: keep(Asked::Source, &filter.sources, &self.by_source)?,
+            tags: keep(Asked::Tag, &filter.tags, &self.by_tag)?,
             annotations: filter.annotations,
             include_deprecated: filter.include_deprecated,
         })
