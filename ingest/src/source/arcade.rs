@@ -117,8 +117,7 @@ impl Arcade {
     }
 
     fn record(&self, position: usize, value: Value, seen: &mut HashSet<String>) -> Record {
-        let draft = definition::draft(value, position).map_err(|refusal| rejection(&refusal.record, refusal.reason))?;
-        let tool = normalize(draft, &self.name, SOURCE_TYPE)?;
+        let tool = record(&self.name, position, value)?;
         if seen.insert(tool.reference.to_string()) {
             Ok(tool)
         } else {
@@ -170,11 +169,13 @@ impl Source for Arcade {
 #[doc(hidden)]
 pub fn read_list(body: &[u8]) -> Vec<Record> {
     let tools: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
-    let record = |(position, tool): (usize, Value)| {
-        let draft = definition::draft(tool, position).map_err(|refusal| rejection(&refusal.record, refusal.reason))?;
-        normalize(draft, "desk", SOURCE_TYPE)
-    };
-    tools.into_iter().enumerate().map(record).collect()
+    tools.into_iter().enumerate().map(|(index, tool)| record("desk", index + 1, tool)).collect()
+}
+
+/// One tool of the list, at its place from 1.
+fn record(source: &str, position: usize, value: Value) -> Record {
+    let draft = definition::draft(value, position).map_err(|refusal| rejection(&refusal.record, refusal.reason))?;
+    normalize(draft, source, SOURCE_TYPE)
 }
 
 fn tools_url(base: &str) -> Result<Url, String> {

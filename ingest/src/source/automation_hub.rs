@@ -36,9 +36,11 @@ use self::pass::{Pass, Reading, Stamp};
 use super::{Fetched, Record, Source, SourceState};
 use crate::error::SourceError;
 use crate::network::{Auth, Client, ClientOptions, Got, Network, Pause, printable};
-use crate::normalize::{normalize, rejection};
 
 pub use self::config::{AutomationHubConfig, EtagCovers, FieldMap};
+
+/// The kind's name in configuration and provenance.
+pub const SOURCE_TYPE: &str = "automation_hub";
 
 /// The most records asked for on one page.
 pub const PAGE_LIMIT_MAX: usize = 1_000;
@@ -185,7 +187,7 @@ impl Source for AutomationHub {
     }
 
     fn source_type(&self) -> &'static str {
-        "automation_hub"
+        SOURCE_TYPE
     }
 
     fn fetch(&self, since: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError> {
@@ -242,11 +244,7 @@ pub fn read_page(body: &[u8]) -> Vec<Record> {
     let config = AutomationHubConfig::new("hub", "https://hub.example");
     let page = Url::parse("https://hub.example").ok().and_then(|url| page::Page::parse(body, &config, &url).ok());
     let actions = page.map(|page| page.actions).unwrap_or_default();
-    let record = |action| {
-        let draft = record::draft(action, &config.fields, "an action");
-        normalize(draft.map_err(|refusal| rejection(&refusal.record, refusal.reason))?, &config.name, "automation_hub")
-    };
-    actions.into_iter().map(record).collect()
+    actions.into_iter().map(|action| record::record(action, &config, "an action")).collect()
 }
 
 #[cfg(test)]

@@ -65,11 +65,9 @@ pub struct Mcp {
 /// Reads a page of a listing, as a pass does. For fuzzing, which has no use for a server.
 #[doc(hidden)]
 pub fn read_page(body: &[u8]) -> Vec<Record> {
+    let reader = Reader { namespace: "tools".to_owned(), trust_annotations: false, timeout: Duration::ZERO };
     let mut records = Vec::new();
-    let mut sink = |position: &str, tool: serde_json::Value| {
-        let draft = record::draft(tool, "tools", false).map_err(|reason| rejection(position, reason));
-        records.push(draft.and_then(|draft| normalize(draft, "mcp", SOURCE_TYPE)));
-    };
+    let mut sink = |position: &str, tool| records.push(reader.record("mcp", position, tool));
     if let Ok(page) = serde_json::from_slice(body) {
         // A page that is refused gives what came before its fault.
         let _ = listing::Listing::new(listing::Limits::default(), false).take(page, &mut sink);
@@ -183,10 +181,7 @@ impl Reader {
         let mut records: Vec<Record> = Vec::new();
         let mut digest = Sha256::new();
         let mut sink = |position: &str, tool: serde_json::Value| {
-            let draft = record::draft(tool, &self.namespace, self.trust_annotations);
-            let record = draft
-                .map_err(|reason| rejection(position, reason))
-                .and_then(|draft| normalize(draft, &plan.source, SOURCE_TYPE));
+            let record = self.record(&plan.source, position, tool);
             match &record {
                 Ok(tool) => digest.update(tool.content_hash().0),
                 Err(rejected) => digest.update(format!("{}\n{}\n", rejected.record, rejected.reason)),
@@ -202,6 +197,12 @@ impl Reader {
         };
         let (about, fresh_for) = (session.about(), listing.fresh_for());
         Ok(Pass { records, about, fresh_for, digest: digest.finalize().into() })
+    }
+
+    /// One tool of a listing; `position` names it where it has no name.
+    fn record(&self, source: &str, position: &str, tool: serde_json::Value) -> Record {
+        let draft = record::draft(tool, &self.namespace, self.trust_annotations);
+        normalize(draft.map_err(|reason| rejection(position, reason))?, source, SOURCE_TYPE)
     }
 }
 

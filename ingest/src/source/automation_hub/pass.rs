@@ -13,8 +13,7 @@ use super::page::Page;
 use super::{ACTIONS_MAX, AutomationHub, PAGES_MAX, record};
 use crate::error::SourceError;
 use crate::network::{Got, contract, printable};
-use crate::normalize::{normalize, rejection};
-use crate::source::{Record, Source};
+use crate::source::Record;
 
 /// One page as it was read: its cursor (`None` for the first), its ETag where it had one, and its body's SHA-256.
 pub(super) type Stamp = (Option<String>, Option<String>, String);
@@ -133,11 +132,7 @@ impl<'h> Pass<'h> {
         let page = reading.stamps.len() + 1;
         for (index, action) in actions.into_iter().enumerate() {
             let position = format!("action {} of page {page}", index + 1);
-            let record = match record::draft(action, &self.hub.config.fields, &position) {
-                Ok(draft) => normalize(draft, &self.hub.config.name, self.hub.source_type()),
-                Err(refusal) => Err(rejection(&refusal.record, refusal.reason)),
-            };
-            reading.records.push(record);
+            reading.records.push(record::record(action, &self.hub.config, &position));
         }
     }
 

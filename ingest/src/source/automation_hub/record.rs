@@ -6,20 +6,28 @@
 use serde_json::Value;
 use shortlist_index::{Annotations, Execution, ScopeRequirement};
 
-use super::config::FieldMap;
+use super::SOURCE_TYPE;
+use super::config::{AutomationHubConfig, FieldMap};
 use super::page::{find, find_strictly, kind};
 use crate::draft::Draft;
+use crate::normalize::{normalize, rejection};
+use crate::source::Record;
 
 /// What can be said of a record that became no draft.
-pub(super) struct Refusal {
+struct Refusal {
     /// Its id, or its position.
-    pub(super) record: String,
+    record: String,
     /// A sentence.
-    pub(super) reason: String,
+    reason: String,
 }
 
-/// Maps one action. `position` names it where it has no id.
-pub(super) fn draft(action: Value, fields: &FieldMap, position: &str) -> Result<Draft, Refusal> {
+/// One action as a record of its hub. `position` names it where it has no id.
+pub(super) fn record(action: Value, config: &AutomationHubConfig, position: &str) -> Record {
+    let draft = draft(action, &config.fields, position);
+    normalize(draft.map_err(|refusal| rejection(&refusal.record, refusal.reason))?, &config.name, SOURCE_TYPE)
+}
+
+fn draft(action: Value, fields: &FieldMap, position: &str) -> Result<Draft, Refusal> {
     let refuse = |record: &str, reason: String| Refusal { record: record.to_owned(), reason };
     if !action.is_object() {
         return Err(refuse(position, format!("an action is an object, not {}", kind(&action))));
