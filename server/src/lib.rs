@@ -29,6 +29,7 @@ mod ledger;
 
 pub mod audit;
 
+mod clock;
 mod config;
 mod cursor;
 mod error;

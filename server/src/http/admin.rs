@@ -1,7 +1,6 @@
 //! The admin doors: `/v1/admin/…`, for those whom the policy names as admins. To everybody else there is no such route.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -14,6 +13,7 @@ use super::body::Body;
 use super::json;
 use super::problem::Problem;
 use super::wire::{SourcesAnswer, WhyNotRequest};
+use crate::clock::unix_s;
 use crate::doors::{in_range, refusal, to_json};
 use crate::engine::View;
 use crate::error::{ApiError, Code};
@@ -149,9 +149,4 @@ fn nothing() -> Arc<Granted> {
     let grant = Grant::nothing();
     let policy_version = "none".into();
     Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact: false, policy_version })
-}
-
-/// A clock before 1970 is wrong, and 0 says so.
-pub(super) fn unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -8,11 +8,12 @@ use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::admin::{Admin, unix_s};
+use super::admin::Admin;
 use super::body::Body;
 use super::json;
 use super::problem::Problem;
 use super::wire::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
+use crate::clock::unix_s;
 use crate::doors::to_json;
 use crate::error::{ApiError, Code};
 use crate::limits::{RULE_ID_BYTES_MAX, RUN_TIME_RULES_MAX};

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::api_keys::{PREFIX, digest};
+use crate::clock::unix_s;
 use crate::limits::{API_KEYS_BYTES_MAX, API_KEYS_MAX, SERVICE_CHARS_MAX};
 
 /// Random bytes of a key's id, which is no secret.
@@ -149,7 +150,7 @@ impl KeyFile {
             return Err(KeyFileError::Service { name: service.chars().take(80).collect() });
         }
         let secret = URL_SAFE_NO_PAD.encode(random::<SECRET_BYTES>()?);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let now = unix_s();
         let key = ApiKey {
             id: shortlist_index::hex(&random::<ID_BYTES>()?),
             service: service.to_owned(),

@@ -24,7 +24,6 @@ mod token;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -32,6 +31,7 @@ use axum::http::header::AUTHORIZATION;
 use self::api_keys::{ApiKeys, PREFIX};
 use self::headers::{ACT_AS, ASKS, only};
 use self::token::{Presented, TokenRefusal, shown};
+use crate::clock::unix_s;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::principal::Principal;
 
@@ -136,7 +136,7 @@ impl Identifier {
     }
 
     fn by_key(&self, presented: &str, headers: &HeaderMap) -> Result<Identified, IdentityRefusal> {
-        let key = self.keys.check(presented, now())?;
+        let key = self.keys.check(presented, unix_s())?;
         let service = Principal::service(key.service);
         let principal = match ASKS.is_in(headers) {
             false => service,
@@ -163,7 +163,7 @@ impl Identifier {
         let issuer = issuer.ok_or_else(|| IdentityRefusal::Issuer(shown(claimed)))?;
         let by = issuer.shared_name();
         let refused = |refusal| IdentityRefusal::Token { by: Arc::clone(&by), refusal };
-        let principal = issuer.identify(&token, now()).await.map_err(refused)?;
+        let principal = issuer.identify(&token, unix_s()).await.map_err(refused)?;
         if issuer.realm().is_none() && self.is_of_a_realm(&principal) {
             return Err(refused(TokenRefusal::OtherRealm));
         }
@@ -218,9 +218,4 @@ fn bearer(headers: &HeaderMap) -> Result<&str, IdentityRefusal> {
         return Err(IdentityRefusal::Scheme);
     }
     Ok(token.trim_ascii())
-}
-
-/// In seconds of Unix time. A clock before 1970 is wrong, and 0 makes every token one of the future.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

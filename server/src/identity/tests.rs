@@ -407,9 +407,9 @@ async fn ask(identifier: &Identifier, headers: &[(&'static str, &str)]) -> Resul
 fn current(issuer: &str) -> Value {
     let mut claims = claims();
     claims["iss"] = issuer.into();
-    claims["exp"] = json!(now() + 600);
-    claims["nbf"] = json!(now());
-    claims["iat"] = json!(now());
+    claims["exp"] = json!(unix_s() + 600);
+    claims["nbf"] = json!(unix_s());
+    claims["iat"] = json!(unix_s());
     claims
 }
 
