@@ -18,6 +18,7 @@ pub struct Running {
     pub ended: JoinHandle<Result<(), RunError>>,
 }
 
+/// Serves on a free port of its own until told to stop.
 pub async fn start(state: AppState) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
