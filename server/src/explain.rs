@@ -7,7 +7,7 @@ use shortlist_index::{
 use utoipa::ToSchema;
 
 use crate::ledger::{SourceRow, source_rows};
-use crate::policy::{Policy, RuleName, RulesFor};
+use crate::policy::{Policy, RulesFor};
 use crate::principal::Principal;
 
 /// Why a tool is not in an answer, for an operator.
@@ -53,19 +53,11 @@ pub fn explain(
     });
     let mut explanation = why.verdict.to_string();
     if let (Verdict::NoGrant, Some(rules)) = (&why.verdict, &rules) {
-        explanation += &match (rules.allowed_by.as_slice(), rules.denied_by.as_slice()) {
-            ([], []) => ": no rule allows it".to_owned(),
-            ([], denied) => format!(": no rule allows it, and it is denied by {}", numbers(denied)),
-            (_, denied) => format!(": it is denied by {}", numbers(denied)),
-        };
+        explanation += &format!(": {rules}");
     }
     if let Some(row) = &source {
         explanation +=
             &format!("; its source is {}, so what it published since is not here", row.state.replace('_', " "));
     }
     Ok(Explained { explanation, why, rules, source })
-}
-
-fn numbers(rules: &[RuleName]) -> String {
-    rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

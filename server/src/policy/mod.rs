@@ -45,6 +45,7 @@ mod store;
 mod check;
 mod diff;
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -85,6 +86,19 @@ pub struct RulesFor {
     pub allowed_by: Vec<RuleName>,
     /// The rules that deny it.
     pub denied_by: Vec<RuleName>,
+}
+
+/// Half a sentence: `denied by rule 3, and no rule allows it`.
+impl fmt::Display for RulesFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |rules: &[RuleName]| rules.iter().map(RuleName::to_string).collect::<Vec<_>>().join(", ");
+        match (self.allowed_by.as_slice(), self.denied_by.as_slice()) {
+            ([], []) => f.write_str("no rule allows it"),
+            (allowed, []) => write!(f, "allowed by {}, and no rule denies it", list(allowed)),
+            ([], denied) => write!(f, "denied by {}, and no rule allows it", list(denied)),
+            (allowed, denied) => write!(f, "denied by {}, though allowed by {}", list(denied), list(allowed)),
+        }
+    }
 }
 
 impl Policy {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Error, Result, bail};
 use serde_json::Value;
-use shortlist_server::Secret;
 use shortlist_server::audit::{Backward, Bad, Filter, Follow, Report, query_hmac, verify};
+use shortlist_server::read_secret;
 
 use super::serve::audit_folder;
 use crate::args::{AuditAction, AuditArgs, AuditQueryArgs};
@@ -31,7 +31,7 @@ pub fn run(places: &PlaceArgs, args: &AuditArgs) -> Result<()> {
 }
 
 fn check(folder: &Path, secret_files: &[PathBuf], anchors: &[(u64, String)], as_json: bool) -> Result<()> {
-    let secrets = secret_files.iter().map(|file| secret(file)).collect::<Result<Vec<Secret>>>()?;
+    let secrets = secret_files.iter().map(|file| read_secret(file).map_err(Error::msg)).collect::<Result<Vec<_>>>()?;
     let report = verify(folder, &secrets, anchors)?;
     if as_json {
         print::json(&report)?;
@@ -90,7 +90,7 @@ fn tail(folder: &Path, n_lines: usize, follow: bool, as_json: bool) -> Result<()
 fn find(folder: &Path, args: &AuditQueryArgs, as_json: bool) -> Result<()> {
     let AuditQueryArgs { user, reference, door, outcome, request_id, query, secret_file, since, until, limit } = args;
     let query_hmac = match (query, secret_file) {
-        (Some(query), Some(file)) => Some(query_hmac(&secret(file)?, query)),
+        (Some(query), Some(file)) => Some(query_hmac(&read_secret(file).map_err(Error::msg)?, query)),
         _ => None,
     };
     let filter = Filter {
@@ -116,12 +116,6 @@ fn find(folder: &Path, args: &AuditQueryArgs, as_json: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn secret(file: &Path) -> Result<Secret> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read the secret from {}", file.display()))?;
-    Ok(Secret::new(&text)?)
 }
 
 /// A record as it stands in the log, or in a line for people.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use shortlist_index::{Snapshot, Store, ToolRef};
-use shortlist_server::policy::{self, Change, RulesFor};
+use shortlist_server::policy::{self, Change};
 use shortlist_server::{Policy, Principal, RuleName};
 
 use crate::args::{PolicyAction, PolicyArgs};
@@ -84,7 +84,7 @@ fn explain(
     let named = tool.map_or_else(|| reference.to_owned(), |tool| tool.reference.to_string());
     let explanation = match &rules {
         None => "there is no such tool, and that is how it is told".to_owned(),
-        Some(rules) => in_words(rules),
+        Some(rules) => rules.to_string(),
     };
     if as_json {
         return print::json(&json!({
@@ -104,16 +104,6 @@ fn explain(
         print::line(format!("  {} {rule}{note}", rule.name()))?;
     }
     Ok(())
-}
-
-fn in_words(RulesFor { allowed_by, denied_by }: &RulesFor) -> String {
-    let list = |rules: &[RuleName]| rules.iter().map(RuleName::to_string).collect::<Vec<_>>().join(", ");
-    match (allowed_by.as_slice(), denied_by.as_slice()) {
-        ([], []) => "no rule allows it".to_owned(),
-        (allowed, []) => format!("allowed by {}, and no rule denies it", list(allowed)),
-        ([], denied) => format!("denied by {}, and no rule allows it", list(denied)),
-        (allowed, denied) => format!("denied by {}, though allowed by {}", list(denied), list(allowed)),
-    }
 }
 
 fn diff(places: &PlaceArgs, files: [&PathBuf; 2], who: Option<Principal>, all: bool, as_json: bool) -> Result<()> {
