@@ -4,25 +4,19 @@
 //! seeds and over some thousand mutations of them, so that none rots. A target fails by a panic: of the code, or of a promise
 //! that it checks.
 
-use std::collections::BTreeSet;
+mod doors;
+mod sources;
+mod written;
+
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderValue, Method, StatusCode};
-use shortlist_index::{Grant, Pattern, ToolRef};
-use shortlist_ingest::config::Config as SyncConfig;
-use shortlist_ingest::source::google_discovery::GoogleDiscovery;
-use shortlist_ingest::source::jsonl::Jsonl;
-use shortlist_ingest::source::openapi::OpenApi;
-use shortlist_ingest::source::parquet::Parquet;
-use shortlist_ingest::source::{Record, Source, arcade, automation_hub, mcp};
-use shortlist_server::{Policy, Principal};
 use tempfile::TempDir;
 
-use crate::server::{self, ONE};
+use self::doors::{request, token};
+use self::sources::{google_discovery, hub, jsonl, listing, openapi, parquet, worker};
+use self::written::{audit, discovery, key_file, keys, policy, refs, serve_config, sync_config};
 
 /// A parser, and bytes that it takes or nearly takes.
 pub struct Target {
@@ -35,10 +29,24 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "refs", run: refs, seeds: &[b"google://drive.files.list@1.0.0-beta.2", b"m://a%2Eb.GET%20%2Fc"] },
     Target { name: "policy", run: policy, seeds: &[POLICY] },
     Target { name: "sync_config", run: sync_config, seeds: &[SYNC_CONFIG] },
+    Target { name: "serve_config", run: serve_config, seeds: &[SERVE_CONFIG] },
+    Target { name: "keys", run: keys, seeds: &[JWKS, PEM] },
+    Target { name: "discovery", run: discovery, seeds: &[OPENID] },
+    Target { name: "key_file", run: key_file, seeds: &[KEY_FILE] },
+    Target { name: "audit", run: audit, seeds: &[AUDIT] },
+    Target {
+        name: "token",
+        run: token,
+        seeds: &[
+            b"eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2h1Yi5leGFtcGxlIn0.",
+            b"\x00{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"a\"}\n{\"iss\":\"https://hub.example\",\"aud\":[\"shortlist\"],\"sub\":\"a\",\
+                \"exp\":4102444800,\"iat\":1700000000,\"nbf\":1700000000.5,\"groups\":[\"g\"],\"scp\":\"a b\",\"tid\":\"t\"}",
+        ],
+    },
     Target {
         name: "request",
         run: request,
@@ -67,6 +75,18 @@ const POLICY: &[u8] = b"admins = [\"user:root\"]\n[[rule]]\neffect = \"allow\"\n
     scopes_held = true\n[[rule]]\neffect = \"deny\"\nto = [\"role:b\"]\ntags = [\"*x\"]\nread_only = true\n";
 const SYNC_CONFIG: &[u8] = b"[network]\nallow = [\"10.0.0.0/8\"]\n[[source]]\nname = \"a\"\ntype = \"jsonl\"\npath = \"a.jsonl\"\nevery = \"10m\"\n\
     [[source]]\nname = \"b\"\ntype = \"mcp_proxy\"\ncommand = [\"x\"]\n";
+const SERVE_CONFIG: &[u8] = b"listen = \"127.0.0.1:1\"\nsecret_file = \"secret\"\n[gateway]\npeers = [\"10.1.0.0/16\"]\n\
+    [[issuer]]\nname = \"e\"\nissuer = \"https://e.example/{tenantid}\"\naudience = [\"a\"]\ntenants = [\"t\"]\nclock_skew = \"1s\"\n\
+    claims = { user = [\"tid\", \"oid\"] }\n";
+/// The keys of RFC 7517 (appendix A.1) and RFC 8037 (appendix A.2).
+const JWKS: &[u8] = br#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"},{"kty":"RSA","n":"AQAB","e":"AQAB","alg":"RS256",
+    "use":"sig","kid":"2"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+const PEM: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+const OPENID: &[u8] = br#"{"issuer":"https://id.example","jwks_uri":"https://id.example/keys"}"#;
+const KEY_FILE: &[u8] =
+    br#"{"keys":[{"id":"0123456789ab","service":"crm","sha256":"00","created_unix_s":1,"on_behalf_of":true,"expires_unix_s":2}]}"#;
+const AUDIT: &[u8] = b"{\"seq\":1,\"time\":\"2026-11-25T08:00:00Z\",\"prev\":\"00\",\"kind\":\"begin\",\"hash\":\"00\",\"seal\":\"00\"}\n{";
 const DISCOVERY: &[u8] = br#"{"name":"drive","version":"v3","title":"Drive","auth":{"oauth2":{"scopes":{"s":{}}}},
     "schemas":{"F":{"id":"F","type":"object","properties":{"f":{"$ref":"F"}}}},"resources":{"files":{"methods":{"list":
     {"id":"drive.files.list","httpMethod":"GET","path":"files","scopes":["s"],"parameters":{"q":{"type":"string"}},
@@ -86,100 +106,6 @@ const ARCADE: &[u8] = br#"[{"name":"Send","fully_qualified_name":"Mail.Send@1.0"
 const MCP: &[u8] = br#"{"tools":[{"name":"a","title":"A","description":"d","inputSchema":{"type":"object","properties":{"x":{"type":"string"}}},
     "annotations":{"readOnlyHint":true,"destructiveHint":false}}],"nextCursor":"","ttlMs":1000,"cacheScope":"public"}"#;
 
-/// A ref is printed as it was read; a pattern matches what it is.
-fn refs(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(reference) = text.parse::<ToolRef>() {
-        let printed = reference.to_string();
-        assert_eq!(printed.parse::<ToolRef>().as_ref(), Ok(&reference), "{text:?} is printed as {printed:?}");
-    }
-    let (pattern, value) = text.split_once('\n').unwrap_or((text, text));
-    if let Ok(pattern) = Pattern::new(pattern) {
-        let _ = pattern.matches(value);
-    }
-}
-
-/// Whatever parses grants nothing to whom no rule names.
-fn policy(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(policy) = Policy::parse(text) else { return };
-    let _ = policy.grant(&Principal::user("a").with_groups(["a"]).with_roles(["b"]));
-    if !text.contains("everyone") && !text.contains("\\") {
-        let nobody = policy.grant(&Principal::user("nobody that a rule could name"));
-        assert_eq!(nobody.fingerprint(), Grant::nothing().fingerprint(), "{text:?}");
-    }
-}
-
-fn sync_config(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let _ = SyncConfig::parse(text, Path::new("shortlist.toml"));
-}
-
-/// The doors: the first byte picks one, then a line for the path or the user, a line for another header, and the body. Nothing
-/// fails inside, and nobody sees a hidden tool.
-fn request(bytes: &[u8]) {
-    static SERVER: OnceLock<(Router, tokio::runtime::Runtime, TempDir)> = OnceLock::new();
-    let (router, runtime, _) = SERVER.get_or_init(|| {
-        let home = tempfile::tempdir().expect("a folder");
-        let router = server::catalog(40, &ONE).and_then(|tools| server::router(home.path(), tools)).expect("a server");
-        (router, tokio::runtime::Runtime::new().expect("threads"), home)
-    });
-    let Some((&door, rest)) = bytes.split_first() else { return };
-    let mut lines = rest.splitn(3, |&byte| byte == b'\n');
-    let mut line = || lines.next().unwrap_or_default();
-    let (path, header, body) = (String::from_utf8_lossy(line()).into_owned(), line(), line());
-    let (method, path, name) = match door % 5 {
-        0 => (Method::POST, "/v1/search_tools".to_owned(), "x-shortlist-groups"),
-        1 => (Method::POST, "/v1/get_tool_details".to_owned(), "x-shortlist-scopes"),
-        2 => (Method::POST, "/v1/list_namespaces".to_owned(), "x-request-id"),
-        3 => (Method::GET, format!("/v1/tools/{path}"), "if-none-match"),
-        _ => (Method::POST, path, "authorization"),
-    };
-    let mut request = server::request(&method, &path);
-    if let Ok(value) = HeaderValue::from_bytes(header) {
-        request = request.header(name, value);
-    }
-    // What is no URI cannot be sent.
-    let Ok(request) = request.body(Body::from(body.to_vec())) else { return };
-    let answer = runtime.block_on(async {
-        let response = server::send(router.clone(), request).await;
-        (response.status(), to_bytes(response.into_body(), usize::MAX).await.expect("it is in memory"))
-    });
-    assert_ne!(answer.0, StatusCode::INTERNAL_SERVER_ERROR);
-    let text = String::from_utf8_lossy(&answer.1);
-    assert!(!text.contains("\"closed\"") && !text.contains("\"namespace\":\"c"), "a hidden tool is told: {text}");
-}
-
-fn jsonl(bytes: &[u8]) {
-    with_file("tools.jsonl", bytes, |path| check(&Jsonl::new("a", path)));
-}
-
-fn parquet(bytes: &[u8]) {
-    with_file("tools.parquet", bytes, |path| check(&Parquet::new("a", path)));
-}
-
-fn google_discovery(bytes: &[u8]) {
-    with_file("drive.v3.json", bytes, |path| {
-        check(&GoogleDiscovery::new("a", path.parent().unwrap_or(path), &[]));
-    });
-}
-
-fn openapi(bytes: &[u8]) {
-    with_file("api.yaml", bytes, |path| check(&OpenApi::new("a", path, None)));
-}
-
-fn hub(bytes: &[u8]) {
-    automation_hub::read_page(bytes).into_iter().for_each(check_record);
-}
-
-fn worker(bytes: &[u8]) {
-    arcade::read_list(bytes).into_iter().for_each(check_record);
-}
-
-fn listing(bytes: &[u8]) {
-    mcp::read_page(bytes).into_iter().for_each(check_record);
-}
-
 /// Gives the bytes to `read` as a file.
 fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
@@ -190,26 +116,4 @@ fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     let path = folder.join(name);
     fs::write(&path, bytes).expect("the disk has room");
     read(&path);
-}
-
-fn check(source: &dyn Source) {
-    let mut identities = BTreeSet::new();
-    // A pass that cannot be complete is an error, and what it gave before is thrown away.
-    let _ = source.fetch(None, &mut |record| {
-        if let Ok(tool) = &record {
-            assert!(identities.insert(tool.reference.to_string()), "{} came twice", tool.reference);
-        }
-        check_record(record);
-    });
-}
-
-/// A tool's ref reads back, and a rejection says why.
-fn check_record(record: Record) {
-    match record {
-        Ok(tool) => {
-            assert_eq!(tool.reference.to_string().parse::<ToolRef>().as_ref(), Ok(&tool.reference));
-            let _ = (tool.embedding_text(), tool.content_hash());
-        }
-        Err(rejection) => assert!(!rejection.reason.is_empty()),
-    }
 }

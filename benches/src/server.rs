@@ -14,7 +14,7 @@ use shortlist_index::{
     Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
     TextRole, Tool, ToolRef,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, TokenIssuer, app};
 use tower::ServiceExt;
 
 use crate::error::BenchError;
@@ -50,9 +50,10 @@ const N_WORDS: usize = 2_000;
 const VISIBLE_PERCENT: usize = 10;
 /// Of the hidden tools, one in so many holds the common hidden word.
 const COMMON_EVERY: usize = 2;
-/// The doors of a server over this catalog, in the folder `home`. Everybody may see [`OPEN`] alone. Vectors are made by hashing
-/// words.
-pub(crate) fn router(home: &Path, catalog: Vec<Tool>) -> Result<Router, BenchError> {
+
+/// The doors of a server over this catalog, in the folder `home`. Everybody may see [`OPEN`] alone; who asks is told by
+/// headers or by a token of these issuers. Vectors are made by hashing words.
+pub(crate) fn router(home: &Path, catalog: Vec<Tool>, issuers: Vec<TokenIssuer>) -> Result<Router, BenchError> {
     fs::create_dir_all(home).map_err(failed)?;
     let embedder = Arc::new(HashingEmbedder::new(DIMENSION));
     publish(home, catalog, embedder.as_ref())?;
@@ -61,7 +62,7 @@ pub(crate) fn router(home: &Path, catalog: Vec<Tool>) -> Result<Router, BenchErr
     fs::write(&policy, rule).map_err(failed)?;
     let secret = Secret::new(SECRET).map_err(failed)?;
     let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().map_err(failed)?], secret: secret.clone() };
-    let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
+    let identity = Identities { gateway: Some(gateway), issuers, keys_file: home.join("keys.json") };
     let config = Config::new(home.to_owned(), policy, secret, identity);
     Ok(app(AppState::new(config, Models { embedder: Some(embedder), reranker: None })))
 }

@@ -140,7 +140,7 @@ struct Asker {
 impl Asker {
     fn new(home: &Path, catalog: Vec<Tool>) -> Result<Self, BenchError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Ok(Self { router: router(home, catalog)?, runtime: runtime.map_err(failed)? })
+        Ok(Self { router: router(home, catalog, Vec::new())?, runtime: runtime.map_err(failed)? })
     }
 
     /// Microseconds from the request to the whole of its answer.

@@ -43,6 +43,8 @@ pub use config::{Config, ConnectionLimits, GatewaySettings, Settings, SettingsEr
 pub use error::Code;
 pub use explain::{Explained, explain};
 pub use http::{app, openapi};
+#[doc(hidden)]
+pub use identity::read_discovery;
 pub use identity::{
     ACT_AS_HEADER, ApiKey, GROUPS_HEADER, HeaderIdentity, Identities, KeyFile, KeyFileError, ROLES_HEADER,
     SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, TokenIssuer, USER_HEADER,

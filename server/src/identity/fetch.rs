@@ -99,18 +99,7 @@ impl Provider {
     }
 
     async fn read(&self) -> Result<KeySet, FetchError> {
-        let url = &self.document;
-        let document: Document =
-            object(&self.get(url).await?).ok_or_else(|| FetchError::Document { url: url.to_string() })?;
-        if document.issuer != self.issuer {
-            let (found, expected) = (shown(&document.issuer), self.issuer.clone());
-            return Err(FetchError::Issuer { url: url.to_string(), found, expected });
-        }
-        let keys: Url = document.jwks_uri.parse().map_err(|_| FetchError::Document { url: url.to_string() })?;
-        // An issuer elsewhere has no business on this machine.
-        if !is_safe(&keys) || (is_loopback(&keys) && !is_loopback(url)) {
-            return Err(FetchError::Insecure { url: url.to_string() });
-        }
+        let keys = address_of_keys(&self.issuer, &self.document, &self.get(&self.document).await?)?;
         KeySet::of_jwks(&self.get(&keys).await?, true)
             .map_err(|reason| FetchError::Keys { url: keys.to_string(), reason })
     }
@@ -132,6 +121,29 @@ impl Provider {
         }
         Ok(body)
     }
+}
+
+/// Where the keys of `issuer` are, by the document that came from `url`.
+fn address_of_keys(issuer: &str, url: &Url, body: &[u8]) -> Result<Url, FetchError> {
+    let document: Document = object(body).ok_or_else(|| FetchError::Document { url: url.to_string() })?;
+    if document.issuer != issuer {
+        let (found, expected) = (shown(&document.issuer), issuer.to_owned());
+        return Err(FetchError::Issuer { url: url.to_string(), found, expected });
+    }
+    let keys: Url = document.jwks_uri.parse().map_err(|_| FetchError::Document { url: url.to_string() })?;
+    // An issuer elsewhere has no business on this machine.
+    if !is_safe(&keys) || (is_loopback(&keys) && !is_loopback(url)) {
+        return Err(FetchError::Insecure { url: url.to_string() });
+    }
+    Ok(keys)
+}
+
+/// Where the keys of the issuer `https://id.example` are, by a discovery document. For fuzzing, which has no use for a provider.
+#[doc(hidden)]
+pub fn read_discovery(body: &[u8]) -> Option<String> {
+    let issuer = "https://id.example";
+    let url = format!("{issuer}/{DOCUMENT}").parse().ok()?;
+    address_of_keys(issuer, &url, body).ok().map(String::from)
 }
 
 impl std::fmt::Debug for Provider {

@@ -35,6 +35,8 @@ use crate::clock::unix_s;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::principal::Principal;
 
+#[doc(hidden)]
+pub use self::fetch::read_discovery;
 pub use self::gateway::HeaderIdentity;
 pub use self::headers::{
     ACT_AS_HEADER, GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, USER_HEADER,
