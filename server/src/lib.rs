@@ -39,7 +39,9 @@ mod object;
 mod origin;
 mod secret;
 
-pub use config::{Config, ConnectionLimits, GatewaySettings, Settings, SettingsError, parse_duration, read_secret};
+pub use config::{
+    AuditSettings, Config, ConnectionLimits, GatewaySettings, Settings, SettingsError, parse_duration, read_secret,
+};
 pub use error::Code;
 pub use explain::{Explained, explain};
 pub use http::{app, openapi};

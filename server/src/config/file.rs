@@ -18,6 +18,8 @@
 //! connections = 800                    # open at the same time
 //! connections_per_peer = 600
 //!
+//! [audit]                              # see `audit`
+//!
 //! [[issuer]]                           # tokens of an identity provider; see `tokens`
 //! [[gateway_token]]                    # tokens that a gateway signs by itself
 //! ```
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::audit::AuditSettings;
 use super::limits::{ConnectionLimits, LimitsFile};
 use super::tls::TlsFile;
 use super::tokens::{self, GatewayTokenFile, IssuerFile};
@@ -58,6 +61,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// How many connections there may be.
     pub connections: ConnectionLimits,
+    /// How decisions are recorded.
+    pub audit: AuditSettings,
 }
 
 /// Identity by headers.
@@ -115,6 +120,8 @@ struct SettingsFile {
     issuer: Vec<IssuerFile>,
     #[serde(default)]
     gateway_token: Vec<GatewayTokenFile>,
+    #[serde(default)]
+    audit: AuditSettings,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +167,7 @@ impl Settings {
             issuers: tokens::issuers(folder, file.gateway_token, file.issuer)?,
             tls: file.tls.map(|tls| tls.load(folder)).transpose()?,
             connections: file.limits.connections()?,
+            audit: file.audit.checked(folder)?,
         })
     }
 }

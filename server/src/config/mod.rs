@@ -1,6 +1,7 @@
 //! [`Config`]: everything the server needs to know, validated. The command line makes it, with a [`Settings`] file where there
 //! is one.
 
+mod audit;
 mod duration;
 mod file;
 mod limits;
@@ -16,6 +17,7 @@ use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_C
 use crate::secret::Secret;
 use crate::serve::Tls;
 
+pub use self::audit::AuditSettings;
 pub use self::duration::parse_duration;
 pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
 pub use self::limits::ConnectionLimits;

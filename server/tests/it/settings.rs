@@ -1,5 +1,6 @@
 //! The configuration file of the server: what it may leave out, and what it is told when it is wrong.
 
+use shortlist_server::audit::{Durability, OnFailure};
 use shortlist_server::{Settings, SettingsError, TokenIssuer};
 
 fn load(text: &str) -> Result<Settings, SettingsError> {
@@ -76,9 +77,30 @@ fn what_is_wrong_is_named_with_what_to_write() {
     check(entra("realm = \"r\"\n") + &entra("realm = \"r\"\n"), "another issuer's");
     check(entra("") + &entra("realm = \"r\"\n"), "two issuers have the `name`");
     check(entra("") + &entra("realm = \"r\"\n").replace("\"entra\"", "\"b\""), "two issuers have the `issuer`");
+    check("[audit]\nkeep_days = 0".to_owned(), "leave them out to keep all");
+    check("[audit]\nrotate_bytes = 1000".to_owned(), "a file holds a record at least");
+    check("[audit]\non_failure = \"ignore\"".to_owned(), "`refuse` or `count`");
+    check("[audit]\nfile = \"x\"".to_owned(), "unknown field `file`");
     check(hub(""), "write one of `key_file`");
     check(hub("key_file = \"secret\""), "no public key in PEM");
     check(hub("key_file = \"secret\"\nsecret_file = \"secret\""), "write one of `key_file`");
     check(hub("secret_file = \"secret\"\nalgorithms = [\"RS256\"]"), "no configured key");
     check(hub("secret_file = \"secret\"\ntenants = [\"t\"]"), "unknown field `tenants`");
+}
+
+#[test]
+fn the_audit_is_kept_as_configured_and_turned_off_by_a_word() {
+    let usual = || std::path::PathBuf::from("usual");
+    let config = |text: &str| load(text).expect("a configuration").audit.config(usual());
+    let unsaid = config("").expect("it is on");
+    assert_eq!((unsaid.folder, unsaid.on_failure), (usual(), OnFailure::Count));
+    let said = config(
+        "[audit]\nfolder = \"log\"\non_failure = \"refuse\"\ndurability = \"fsync\"\nqueries = true\nkeep_days = 30\nkeep_files = 9\n\
+         rotate_bytes = 1000000\n",
+    );
+    let said = said.expect("it is on");
+    assert!(said.folder.is_absolute() && said.folder.ends_with("log") && said.queries);
+    assert_eq!((said.on_failure, said.durability), (OnFailure::Refuse, Durability::Fsync));
+    assert_eq!((said.keep_days, said.keep_files, said.rotate_bytes), (Some(30), Some(9), 1_000_000));
+    assert!(config("[audit]\nfolder = \"off\"").is_none());
 }

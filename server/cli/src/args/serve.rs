@@ -34,7 +34,8 @@ pub struct DemoArgs {
     name = \"hub\"\n  \
     issuer = \"https://hub.example\"\n  \
     audience = \"shortlist\"\n  \
-    key_file = \"hub.pem\"              # a public key or a JWK Set; secret_file or secret_env for HS256\n\n\
+    key_file = \"hub.pem\"              # a public key or a JWK Set; secret_file or secret_env for HS256\n\n  \
+    [audit]                           # folder, on_failure, durability = \"fsync\", queries = true, keep_days, …\n\n\
     API keys (`shortlist keys`) count wherever there are any. Without a configuration there is the gateway alone. Policy, API\n\
     keys and generation are taken over when they change."
 )]
@@ -64,9 +65,10 @@ pub struct ServeArgs {
     /// The folder in which every decision is recorded, or `off` [default: audit in the home]
     #[arg(long, env = "SHORTLIST_AUDIT", value_name = "FOLDER")]
     pub audit: Option<PathBuf>,
-    /// What happens to requests whose decision cannot be recorded: they are refused (503), or served and counted
-    #[arg(long, default_value = "count", value_name = "refuse|count", value_parser = on_failure)]
-    pub audit_on_failure: OnFailure,
+    /// What happens to requests whose decision cannot be recorded: they are refused (503), or served and counted [default:
+    /// count]
+    #[arg(long, value_name = "refuse|count", value_parser = on_failure)]
+    pub audit_on_failure: Option<OnFailure>,
     /// Load the reranker too (some 100 MB); without it a request that asks for reranking is answered without
     #[arg(long)]
     pub rerank: bool,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
 use shortlist_index::{Models, Store};
-use shortlist_server::audit::{Audit, AuditConfig};
-use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Settings, read_secret};
+use shortlist_server::audit::Audit;
+use shortlist_server::{AppState, AuditSettings, Config, HeaderIdentity, Identities, Settings, read_secret};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
@@ -62,14 +62,12 @@ fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
          key for a service with `shortlist keys create --service NAME`"
     );
     let policy = args.policy.clone().or(settings.policy).unwrap_or_else(|| home.join("policy.toml"));
-    let audit = match &args.audit {
-        Some(folder) if folder.as_os_str() == "off" => None,
-        folder => {
-            let folder = folder.clone().unwrap_or_else(|| audit_folder(home));
-            let config = AuditConfig { on_failure: args.audit_on_failure, ..AuditConfig::new(folder) };
-            Some(Audit::start(config, &secret)?)
-        }
+    let audit = AuditSettings {
+        folder: args.audit.clone().or(settings.audit.folder.clone()),
+        on_failure: args.audit_on_failure.or(settings.audit.on_failure),
+        ..settings.audit
     };
+    let audit = audit.config(audit_folder(home)).map(|config| Audit::start(config, &secret)).transpose()?;
     let mut config = Config::new(home.to_owned(), policy, secret, identity);
     config.audit = audit;
     config.tls = settings.tls;
