@@ -46,6 +46,8 @@ async fn to_whoever_is_no_admin_there_is_no_such_route() {
                 "/v1/admin/policy/rules/r1",
                 "/v1/admin/policy/versions",
                 "/v1/admin/policy/roll_back",
+                "/v1/admin/audit",
+                "/v1/admin/audit?limit=1",
                 "/v1/admin",
                 "/v1/admin/none",
             ] {

@@ -2,6 +2,7 @@
 //!
 //! What is missing is fetched into the checkout's own folder of assets, or found where `SHORTLIST_ASSETS` says.
 
+mod audit;
 mod demo;
 mod errors;
 #[cfg(unix)]
