@@ -4,6 +4,7 @@
 //! answers by [`metrics`]; [`table`] prints the [`relevance::Report`], and [`trec`] writes files that other people's tools
 //! score the same, so that nobody has to trust our arithmetic.
 
+pub mod audit;
 pub mod delta;
 pub mod fuzz;
 pub mod grants;

@@ -5,16 +5,18 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::{Method, Request, Response, request};
+use axum::http::{Method, Request, Response, StatusCode, request};
+use serde_json::Value;
 use shortlist_index::{
     Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
     TextRole, Tool, ToolRef,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, TokenIssuer, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
 use tower::ServiceExt;
 
 use crate::error::BenchError;
@@ -41,8 +43,11 @@ pub(crate) const ONE: Hidden =
 pub(crate) const OTHER: Hidden =
     Hidden { namespace: "classy", common: "qzxcomboo", rare: "qzxrazooo", missing: "qzxabsuun" };
 
+/// Answers before any is counted.
+pub(crate) const N_WARM: usize = 200;
+
 /// What the asker's gateway proves itself with.
-const SECRET: &str = "a secret of the benches";
+pub(crate) const SECRET: &str = "a secret of the benches";
 const DIMENSION: usize = 384;
 /// Words of the catalog's descriptions.
 const N_WORDS: usize = 2_000;
@@ -51,9 +56,64 @@ const VISIBLE_PERCENT: usize = 10;
 /// Of the hidden tools, one in so many holds the common hidden word.
 const COMMON_EVERY: usize = 2;
 
-/// The doors of a server over this catalog, in the folder `home`. Everybody may see [`OPEN`] alone; who asks is told by
-/// headers or by a token of these issuers. Vectors are made by hashing words.
-pub(crate) fn router(home: &Path, catalog: Vec<Tool>, issuers: Vec<TokenIssuer>) -> Result<Router, BenchError> {
+/// A request, to be made many times.
+pub(crate) struct Asked {
+    method: Method,
+    path: String,
+    body: String,
+}
+
+impl Asked {
+    pub(crate) fn get(path: String) -> Self {
+        Self { method: Method::GET, path, body: String::new() }
+    }
+
+    pub(crate) fn post(door: &str, body: &Value) -> Self {
+        Self { method: Method::POST, path: format!("/v1/{door}"), body: body.to_string() }
+    }
+}
+
+/// Asks the router as somebody who may see [`OPEN`] alone.
+pub(crate) struct Asker {
+    router: Router,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Asker {
+    pub(crate) fn new(
+        home: &Path,
+        catalog: Vec<Tool>,
+        configure: impl FnOnce(&mut Config),
+    ) -> Result<Self, BenchError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok(Self { router: router(home, catalog, configure)?, runtime: runtime.map_err(failed)? })
+    }
+
+    /// Microseconds from the request to the whole of its answer.
+    pub(crate) fn ask(&self, asked: &Asked) -> Result<f64, BenchError> {
+        let request = request(&asked.method, &asked.path).body(Body::from(asked.body.clone())).map_err(failed)?;
+        let router = self.router.clone();
+        let start = Instant::now();
+        let answer = self.runtime.block_on(async {
+            let response = send(router, request).await;
+            (response.status(), to_bytes(response.into_body(), usize::MAX).await)
+        });
+        let us = start.elapsed().as_secs_f64() * 1e6;
+        answer.1.map_err(failed)?;
+        if answer.0.is_server_error() || answer.0 == StatusCode::UNAUTHORIZED {
+            return Err(BenchError::Timing(format!("{} answered {}", asked.path, answer.0)));
+        }
+        Ok(us)
+    }
+}
+
+/// The doors of a server over this catalog, in the folder `home`, with a configuration that is the usual one but for
+/// `configure`. Everybody may see [`OPEN`] alone. Vectors are made by hashing words.
+pub(crate) fn router(
+    home: &Path,
+    catalog: Vec<Tool>,
+    configure: impl FnOnce(&mut Config),
+) -> Result<Router, BenchError> {
     fs::create_dir_all(home).map_err(failed)?;
     let embedder = Arc::new(HashingEmbedder::new(DIMENSION));
     publish(home, catalog, embedder.as_ref())?;
@@ -62,8 +122,9 @@ pub(crate) fn router(home: &Path, catalog: Vec<Tool>, issuers: Vec<TokenIssuer>)
     fs::write(&policy, rule).map_err(failed)?;
     let secret = Secret::new(SECRET).map_err(failed)?;
     let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().map_err(failed)?], secret: secret.clone() };
-    let identity = Identities { gateway: Some(gateway), issuers, keys_file: home.join("keys.json") };
-    let config = Config::new(home.to_owned(), policy, secret, identity);
+    let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
+    let mut config = Config::new(home.to_owned(), policy, secret, identity);
+    configure(&mut config);
     Ok(app(AppState::new(config, Models { embedder: Some(embedder), reranker: None })))
 }
 

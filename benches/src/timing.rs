@@ -13,21 +13,13 @@
 //! either way, `(1.645 + 1.645)² (σ₁² + σ₂²) / δ²`.
 
 use std::path::Path;
-use std::time::Instant;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, StatusCode};
 use serde::Serialize;
-use serde_json::{Value, json};
-use shortlist_index::Tool;
+use serde_json::json;
 
 use crate::error::BenchError;
 use crate::metrics::percentile;
-use crate::server::{Hidden, ONE, OPEN, OTHER, catalog, failed, reference, request, router, send};
-
-/// Answers before any is counted.
-const N_WARM: usize = 200;
+use crate::server::{Asked, Asker, Hidden, N_WARM, ONE, OPEN, OTHER, catalog, reference};
 
 /// What time tells, question by question.
 #[derive(Clone, Debug, Serialize)]
@@ -71,7 +63,10 @@ pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<TimingRe
     let asked_for = catalog_of(&ONE)?;
     let n_visible = asked_for.iter().filter(|tool| tool.reference.namespace() == OPEN).count();
     let n_common = asked_for.iter().filter(|tool| tool.description.contains(ONE.common)).count();
-    let servers = [Asker::new(&home.join("one"), asked_for)?, Asker::new(&home.join("other"), catalog_of(&OTHER)?)?];
+    let servers = [
+        Asker::new(&home.join("one"), asked_for, |_| {})?,
+        Asker::new(&home.join("other"), catalog_of(&OTHER)?, |_| {})?,
+    ];
     let mut rng = fastrand::Rng::with_seed(17);
     let mut questions = Vec::new();
     for ((name, about_one), (_, about_other)) in
@@ -98,67 +93,28 @@ pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<TimingRe
     Ok(TimingReport { n_tools, n_visible, n_common, n_answers, questions })
 }
 
-/// A request, to be made many times.
-struct Asked {
-    method: Method,
-    path: String,
-    body: String,
-}
-
 /// What is asked, about these.
 fn questions_of(n_tools: usize, about: &Hidden) -> Vec<(&'static str, Asked)> {
-    let post =
-        |door: &str, body: Value| Asked { method: Method::POST, path: format!("/v1/{door}"), body: body.to_string() };
-    let search = |query: &str| post("search_tools", json!({ "query": query }));
+    let search = |query: &str| Asked::post("search_tools", &json!({ "query": query }));
     let tool = reference(about.namespace, n_tools - 1);
     let closed = about.namespace;
     let visible = "word1 word2";
     vec![
         ("nothing: a word that neither has", search(about.missing)),
-        ("a tool by its ref", Asked { method: Method::GET, path: format!("/v1/tools/{tool}"), body: String::new() }),
-        ("a tool's details", post("get_tool_details", json!({ "refs": [tool] }))),
+        ("a tool by its ref", Asked::get(format!("/v1/tools/{tool}"))),
+        ("a tool's details", Asked::post("get_tool_details", &json!({ "refs": [tool] }))),
         ("a search for a word of one hidden tool", search(about.rare)),
         ("a search for a word of many hidden tools", search(about.common)),
         (
             "a search within a hidden namespace",
-            post("search_tools", json!({ "query": visible, "namespaces": [closed] })),
+            Asked::post("search_tools", &json!({ "query": visible, "namespaces": [closed] })),
         ),
         (
             "a search with a tag of hidden tools",
-            post("search_tools", json!({ "query": visible, "filter": { "tags": [closed] } })),
+            Asked::post("search_tools", &json!({ "query": visible, "filter": { "tags": [closed] } })),
         ),
-        ("namespaces that begin so", post("list_namespaces", json!({ "prefix": closed }))),
+        ("namespaces that begin so", Asked::post("list_namespaces", &json!({ "prefix": closed }))),
     ]
-}
-
-/// Asks the router as somebody who may see [`OPEN`] alone.
-struct Asker {
-    router: Router,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Asker {
-    fn new(home: &Path, catalog: Vec<Tool>) -> Result<Self, BenchError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Ok(Self { router: router(home, catalog, Vec::new())?, runtime: runtime.map_err(failed)? })
-    }
-
-    /// Microseconds from the request to the whole of its answer.
-    fn ask(&self, asked: &Asked) -> Result<f64, BenchError> {
-        let request = request(&asked.method, &asked.path).body(Body::from(asked.body.clone())).map_err(failed)?;
-        let router = self.router.clone();
-        let start = Instant::now();
-        let answer = self.runtime.block_on(async {
-            let response = send(router, request).await;
-            (response.status(), to_bytes(response.into_body(), usize::MAX).await)
-        });
-        let us = start.elapsed().as_secs_f64() * 1e6;
-        answer.1.map_err(failed)?;
-        if answer.0.is_server_error() || answer.0 == StatusCode::UNAUTHORIZED {
-            return Err(BenchError::Timing(format!("{} answered {}", asked.path, answer.0)));
-        }
-        Ok(us)
-    }
 }
 
 /// The times of answers about something hidden against those about something missing.

@@ -91,7 +91,7 @@ fn start(home: &Path) -> Result<Router, BenchError> {
     fs::write(home.join("token-secret"), TOKEN_SECRET).map_err(failed)?;
     fs::write(&settings, TOKENS).map_err(failed)?;
     let issuers = Settings::load(&settings).map_err(failed)?.issuers;
-    server::router(home, server::catalog(40, &ONE)?, issuers)
+    server::router(home, server::catalog(40, &ONE)?, |config| config.identity.issuers = issuers)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub enum BenchWhat {
     Timing(TimingArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
+    /// What it costs to record every decision before its answer leaves
+    Audit(BenchAuditArgs),
     /// What it costs to resolve a policy's rules over a large catalog, which is made up
     Grants(BenchGrantsArgs),
 }
@@ -72,6 +74,19 @@ pub struct TimingArgs {
     pub tools: u32,
     /// Answers of each kind to each question
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
+    pub answers: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchAuditArgs {
+    /// Tools of the made-up catalog
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub tools: u32,
+    /// Answers to each question from each server
+    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     pub answers: u32,
     /// Print JSON
     #[arg(long)]

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, delta, grants, graph, table, timing, trec};
+use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, table, timing, trec};
 use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
 
-use crate::args::{BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs};
+use crate::args::{
+    BenchArgs, BenchAuditArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs,
+};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -20,6 +22,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
+        BenchWhat::Audit(args) => audit(places, args),
         BenchWhat::Grants(args) => grants(places, args),
     }
 }
@@ -62,6 +65,26 @@ fn timing(args: &TimingArgs) -> Result<()> {
             question.auc_error,
             question.delta_us,
             question.answers_needed
+        ))?;
+    }
+    Ok(())
+}
+
+fn audit(places: &PlaceArgs, args: &BenchAuditArgs) -> Result<()> {
+    let home = scratch(places)?;
+    let report = audit::measure(home.path(), args.tools as usize, args.answers as usize)?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!("{} tools, {} answers of each kind, median times", report.n_tools, report.n_answers))?;
+    for costs in &report.questions {
+        let with = |us: f64| format!("{us:>7.1} us ({:.2} times)", us / costs.off_us);
+        print::line(format!(
+            "{:<18} without {:>7.1} us, flush {}, fsync {}",
+            costs.name,
+            costs.off_us,
+            with(costs.flush_us),
+            with(costs.fsync_us)
         ))?;
     }
     Ok(())
