@@ -163,7 +163,7 @@ impl Attributes {
     pub fn newest(&self, readable: &RoaringBitmap) -> RoaringBitmap {
         let mut newest = readable.clone();
         for family in &self.families {
-            if let Some(kept) = self.newest_of(family.clone(), readable) {
+            if let Some(kept) = self.newest_of(family.clone().filter(|&document| readable.contains(document))) {
                 newest.remove_range(family.clone());
                 newest.insert(kept);
             }
@@ -171,10 +171,10 @@ impl Attributes {
         newest
     }
 
-    /// The newest readable version among `family`: the last release, else the last pre-release.
-    pub fn newest_of(&self, family: Range<u32>, readable: &RoaringBitmap) -> Option<u32> {
-        let versions = || family.clone().rev().filter(|&document| readable.contains(document));
-        versions().find(|&document| !self.prereleases.contains(document)).or_else(|| versions().next())
+    /// The newest of a tool's versions, which come oldest first: the last release, else the last pre-release.
+    pub fn newest_of(&self, mut versions: impl DoubleEndedIterator<Item = u32> + Clone) -> Option<u32> {
+        let release = versions.clone().rev().find(|&document| !self.prereleases.contains(document));
+        release.or_else(|| versions.next_back())
     }
 
     /// A filter without the values that none of the set's readable tools has; `None` where that leaves nothing of a list,

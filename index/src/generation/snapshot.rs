@@ -156,14 +156,10 @@ impl Snapshot {
     }
 
     /// Reads a tool by its ref; without a version, the newest that the set holds. A tool outside the set and one that does
-    /// not exist are both `None`. O(log n).
+    /// not exist are both `None`. The way to it leads over the set's own tools alone, so its time says nothing of others.
+    /// O(log n).
     pub fn get(&self, allowed: &AllowedSet, tool: &ToolRef) -> Option<Tool> {
-        let family = self.family(tool);
-        let document = match tool.version() {
-            Some(_) => family.clone().find(|&document| self.reference_is(document, tool)),
-            None => self.attributes.newest_of(family, allowed.readable()),
-        }?;
-        allowed.readable().contains(document).then(|| self.tool(document).ok()).flatten()
+        self.tool(self.named(tool, self.readable_family(tool, allowed))?).ok()
     }
 
     /// Reads a tool whoever may see it; without a version, the newest. For operators alone: callers read by
@@ -174,11 +170,7 @@ impl Snapshot {
 
     /// The document of a tool, whoever may see it; without a version, the newest.
     pub(crate) fn document(&self, tool: &ToolRef) -> Option<u32> {
-        let mut family = self.family(tool);
-        match tool.version() {
-            Some(_) => family.find(|&document| self.reference_is(document, tool)),
-            None => self.attributes.newest_of(family.clone(), &family.collect()),
-        }
+        self.named(tool, self.family(tool))
     }
 
     /// The document whose source calls its record so. Costs a pass over all tools.
@@ -194,8 +186,8 @@ impl Snapshot {
 
     /// The version of a tool that a search inside the set finds, deprecated or not.
     pub(crate) fn newest_version(&self, tool: &ToolRef, allowed: &AllowedSet) -> Option<ToolRef> {
-        let newest = self.attributes.newest_of(self.family(tool), allowed.readable())?;
-        Some(self.tool(newest).ok()?.reference)
+        let newest = self.attributes.newest_of(self.readable_family(tool, allowed))?;
+        self.reference(newest).ok()
     }
 
     /// The namespaces of the set with how many tools a search may find in each, by source and namespace. Namespaces
@@ -265,20 +257,43 @@ impl Snapshot {
         })
     }
 
-    /// The documents of all versions of a tool.
-    fn family(&self, tool: &ToolRef) -> std::ops::Range<u32> {
+    /// The documents of all versions of a tool, oldest first.
+    fn family(&self, tool: &ToolRef) -> impl DoubleEndedIterator<Item = u32> + Clone {
+        self.family_among(tool, self.tables.len() as u32, Some)
+    }
+
+    /// Those of them that the set holds.
+    fn readable_family(&self, tool: &ToolRef, allowed: &AllowedSet) -> impl DoubleEndedIterator<Item = u32> + Clone {
+        let readable = allowed.readable();
+        self.family_among(tool, readable.len() as u32, |place| readable.select(place))
+    }
+
+    /// Those of `n` documents that are versions of a tool; `document_at` gives each by its place, in order.
+    fn family_among<F: Fn(u32) -> Option<u32> + Clone>(
+        &self,
+        tool: &ToolRef,
+        n: u32,
+        document_at: F,
+    ) -> impl DoubleEndedIterator<Item = u32> + Clone + use<F> {
         let place = |past: bool| {
-            let (mut low, mut high) = (0, self.tables.len() as u32);
+            let (mut low, mut high) = (0, n);
             while low < high {
                 let middle = (low + high) / 2;
-                let before = self
-                    .reference(middle)
-                    .is_ok_and(|found| if found.same_family(tool) { past } else { found < *tool });
+                let found = document_at(middle).and_then(|document| self.reference(document).ok());
+                let before = found.is_some_and(|found| if found.same_family(tool) { past } else { found < *tool });
                 if before { low = middle + 1 } else { high = middle }
             }
             low
         };
-        place(false)..place(true)
+        (place(false)..place(true)).filter_map(document_at)
+    }
+
+    /// The document that a ref names among the versions of its tool: its own, or the newest where it says no version.
+    fn named(&self, tool: &ToolRef, mut family: impl DoubleEndedIterator<Item = u32> + Clone) -> Option<u32> {
+        match tool.version() {
+            Some(_) => family.find(|&document| self.reference_is(document, tool)),
+            None => self.attributes.newest_of(family),
+        }
     }
 
     fn reference_is(&self, document: u32, tool: &ToolRef) -> bool {
