@@ -8,7 +8,7 @@ use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use shortlist_index::{Health, SourceFault, SourceStatus, SourceStatuses, Store};
 
-use crate::harness::{ALICE, Answer, BOB, Server, Who, tool, write_policy};
+use crate::harness::{ALICE, Answer, BOB, Server, Who, locked, tool, write_policy};
 
 const ROOT: Who = Who { user: "root", scopes: "" };
 const POLICY: &str = "admins = [\"user:root\"]\n\
@@ -120,7 +120,7 @@ async fn a_stale_source_is_told_to_admins_and_hinted_at_to_nobody_by_name() {
     let well = SourceStatus::after(None, "automation_hub", Health::Ok, 100, None);
     let fault = SourceFault::new(200, "unreachable", "source \"hub\" could not reach it");
     let ill = SourceStatus::after(Some(&well), "automation_hub", Health::Stale, 200, Some(fault));
-    let lock = store.lock().expect("nobody else writes");
+    let lock = locked(&store);
     store.set_statuses(&lock, &SourceStatuses::from([("hub".to_owned(), ill)])).expect("they are written");
     server.state.refresh();
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use shortlist_index::{HashingEmbedder, Store, Tool};
 
-use crate::harness::{ALICE, EVERYTHING, Server, embedder, home, publish, publish_delta, random_tools};
+use crate::harness::{ALICE, EVERYTHING, Server, embedder, home, locked, publish, publish_delta, random_tools};
 
 /// A catalog whose every tool says which it is.
 fn marked(mark: &str) -> Vec<Tool> {
@@ -97,7 +97,7 @@ async fn a_roll_back_is_followed() {
     server.state.refresh();
     assert_eq!(server.search(&ALICE, "file").await.ok()["generation"], 2);
     let store = Store::new(server.home.path());
-    let lock = store.lock().expect("nobody else writes");
+    let lock = locked(&store);
     store.set_current(&lock, 1).expect("generation 1 is there");
     server.state.refresh();
     assert_eq!(server.search(&ALICE, "file").await, before);

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use shortlist_index::{
     Annotations, Embedder, Embedding, Execution, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema,
-    ScopeRequirement, Store, TextRole, Tool, ToolRef,
+    ScopeRequirement, Store, StoreError, TextRole, Tool, ToolRef, WriteLock,
 };
 use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
 use tempfile::TempDir;
@@ -167,6 +167,17 @@ pub fn embedder() -> Arc<HashingEmbedder> {
     Arc::new(HashingEmbedder::new(DIMENSION))
 }
 
+/// The store's lock. A program that another test starts at this moment holds a copy of it until it runs.
+pub fn locked(store: &Store) -> WriteLock {
+    let patience = Patience::new();
+    loop {
+        match store.lock() {
+            Err(StoreError::Busy(_)) => patience.check(),
+            lock => return lock.expect("the home can be written"),
+        }
+    }
+}
+
 /// Publishes a generation of these tools, and gives its number.
 pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
     let embedder = embedder();
@@ -178,7 +189,7 @@ pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
         created_unix_s: 0,
     };
     let store = Store::new(home);
-    let lock = store.lock().expect("nobody else writes");
+    let lock = locked(&store);
     store.publish(&lock, generation, &mut |_| {}).expect("the generation is good")
 }
 
@@ -187,7 +198,7 @@ pub fn publish_delta(home: &Path, tools: Vec<Tool>) -> u64 {
     let delta =
         NewDelta { changed: with_vectors(tools), removed: Vec::new(), sources: BTreeMap::new(), created_unix_s: 0 };
     let store = Store::new(home);
-    let lock = store.lock().expect("nobody else writes");
+    let lock = locked(&store);
     let parent = store.open_current().expect("a generation serves").snapshot;
     store.publish_delta(&lock, &parent, delta, &mut |_| {}).expect("the generation is good")
 }
