@@ -16,7 +16,7 @@ use shortlist_index::{
     Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
     TextRole, Tool, ToolRef,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Rates, Secret, app};
 use tower::ServiceExt;
 
 use crate::error::BenchError;
@@ -124,6 +124,7 @@ pub(crate) fn router(
     let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().map_err(failed)?], secret: secret.clone() };
     let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
     let mut config = Config::new(home.to_owned(), policy, secret, identity);
+    config.rates = Rates::MOST;
     configure(&mut config);
     Ok(app(AppState::new(config, Models { embedder: Some(embedder), reranker: None })))
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::rate::Limited;
+
 /// The stable codes of all errors. A client may act on them; they are never renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -48,6 +50,8 @@ pub enum Code {
     TooManyRules,
     /// It is not known which run-time rules there are.
     RunTimeRulesRefused,
+    /// The caller asks more often than one may.
+    RateLimited,
     /// Too many requests wait.
     Overloaded,
     /// No generation is loaded yet.
@@ -62,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Unauthenticated,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -82,6 +86,7 @@ impl Code {
         Self::RuleExists,
         Self::TooManyRules,
         Self::RunTimeRulesRefused,
+        Self::RateLimited,
         Self::Overloaded,
         Self::NotReady,
         Self::Timeout,
@@ -111,6 +116,7 @@ impl Code {
             (Self::BadCursor, _) | (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
                 "deny"
             }
+            (Self::RateLimited, _) => "error",
             (_, status) if status.is_client_error() => "invalid",
             _ => "error",
         }
@@ -153,6 +159,11 @@ impl Code {
                 "run_time_rules_refused",
                 "It is not known which run-time rules there are; roll back to a version, 0 for none",
             ),
+            Self::RateLimited => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "You ask more often than you may; wait as long as Retry-After says",
+            ),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests; try again shortly"),
             Self::NotReady => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "No catalog is loaded yet; try again shortly")
@@ -179,18 +190,25 @@ pub(crate) struct ApiError {
     pub(crate) pointer: Option<String>,
     /// Whether a bearer token was refused, which the answer's challenge says.
     pub(crate) bearer_refused: bool,
+    /// When the caller may come again, where that is known.
+    pub(crate) limited: Option<Limited>,
     /// Why, for the log alone.
     pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, detail: None, pointer: None, bearer_refused: false, cause: None }
+        Self { code, detail: None, pointer: None, bearer_refused: false, limited: None, cause: None }
     }
 
     /// Nobody who is accepted; `by_bearer` where a bearer token was sent.
     pub(crate) fn unauthenticated(by_bearer: bool) -> Self {
         Self { bearer_refused: by_bearer, ..Self::new(Code::Unauthenticated) }
+    }
+
+    /// Asks too often.
+    pub(crate) fn rate_limited(limited: Limited) -> Self {
+        Self { limited: Some(limited), ..Self::new(Code::RateLimited) }
     }
 
     /// A field of the body has a wrong value. `pointer` is a JSON pointer such as `/filter/tags`.

@@ -17,6 +17,7 @@ mod doors;
 mod identity;
 pub mod policy;
 mod principal;
+mod rate;
 
 mod engine;
 mod serve;
@@ -55,6 +56,7 @@ pub use ledger::{FaultRow, SourceRow, source_rows};
 pub use network::{Network, NetworkError};
 pub use policy::{Policy, PolicyError, RuleName, RulesFor};
 pub use principal::Principal;
+pub use rate::{Rate, Rates};
 pub use secret::{Secret, SecretError};
 pub use serve::{RunError, Tls, TlsError, run};
 pub use state::AppState;

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use crate::rate::Rate;
+
 /// The most bytes of a request body: twenty refs or the longest query with every filter full need less than half of it.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body may take to arrive. A caller that is slower is broken or means harm.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The fewest bytes of an answer that is compressed: what fits into one packet gains nothing.
+pub const COMPRESS_BYTES_MIN: u64 = 1_024;
 
 /// Hits on a page when the caller does not say.
 pub const SEARCH_LIMIT_DEFAULT: usize = 10;
@@ -117,6 +122,20 @@ pub const WAITING_PER_RUNNING: usize = 16;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What `Retry-After` says when the server is full or not ready, in seconds.
 pub const RETRY_AFTER_S: u32 = 1;
+/// The largest number that every reader of JSON reads exactly, 2⁵³ - 1.
+pub const JSON_INTEGER_MAX: u64 = 9_007_199_254_740_991;
+
+/// How often one user or service may ask: more than an agent that works alone comes to, and less than fills the machine.
+pub const CALLS: Rate = Rate { per_second: 100, burst: 400 };
+/// How often one peer may come without an identity that is accepted. Behind a gateway all users are one peer.
+pub const REFUSALS: Rate = Rate { per_second: 20, burst: 100 };
+/// The most of what a configuration may say of a rate.
+pub const RATE_MAX: u32 = 1_000_000;
+/// Callers whose rate is kept, and peers; each takes some 200 bytes. Who is pushed out begins with a full burst again.
+pub const RATES_KEPT: u64 = 50_000;
+/// Credentials of which it is kept that they were accepted, as 8 bytes each.
+pub const CREDENTIALS_KEPT: u64 = 20_000;
+
 /// Connections that are open at the same time. Most systems give a process 1,024 file descriptors unless told otherwise.
 pub const CONNECTIONS_MAX: usize = 800;
 /// Of them, those of one peer: an IPv4 address, or a /64 of IPv6. A gateway needs many; nobody may have all.

@@ -11,6 +11,7 @@ use crate::cursor::CursorKey;
 use crate::engine::Engine;
 use crate::identity::Identifier;
 use crate::policy::Policies;
+use crate::rate::RateLimiter;
 use crate::serve::{Places, Tls};
 use crate::statuses::StatusWatch;
 use crate::watch::GenerationWatch;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) policies: Policies,
     pub(crate) identity: Identifier,
+    pub(crate) rates: RateLimiter,
     pub(crate) audit: Option<Audit>,
     pub(crate) cursors: CursorKey,
     pub(crate) generations: GenerationWatch,
@@ -44,6 +46,7 @@ impl AppState {
             policies: Policies::new(config.policy, &config.home),
             cursors: CursorKey::new(&config.secret),
             identity: Identifier::new(config.identity),
+            rates: RateLimiter::new(config.rates),
             audit: config.audit,
             generations: GenerationWatch::new(Store::new(&config.home)),
             statuses: StatusWatch::new(Store::new(&config.home)),

@@ -17,6 +17,10 @@
 //! [limits]
 //! connections = 800                    # open at the same time
 //! connections_per_peer = 600
+//! requests_per_second = 100            # of one user or service, on average
+//! burst = 400                          # and after a pause
+//! refused_per_second = 20              # of one peer, without an identity that is accepted
+//! refused_burst = 100
 //!
 //! [audit]                              # see `audit`
 //!
@@ -39,6 +43,7 @@ use super::tokens::{self, GatewayTokenFile, IssuerFile};
 use crate::identity::TokenIssuer;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::network::Network;
+use crate::rate::Rates;
 use crate::secret::Secret;
 use crate::serve::Tls;
 
@@ -63,6 +68,8 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// How decisions are recorded.
     pub audit: AuditSettings,
+    /// How often callers may ask.
+    pub rates: Rates,
 }
 
 /// Identity by headers.
@@ -168,6 +175,7 @@ impl Settings {
             tls: file.tls.map(|tls| tls.load(folder)).transpose()?,
             connections: file.limits.connections()?,
             audit: file.audit.checked(folder)?,
+            rates: file.limits.rates()?,
         })
     }
 }

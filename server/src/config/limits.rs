@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::limits::{
-    ANSWER_TIMEOUT, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT,
+    ANSWER_TIMEOUT, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, RATE_MAX,
 };
+use crate::rate::{Rate, Rates};
 
 /// How many connections there may be, and how long each may take for what.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +45,31 @@ impl Default for ConnectionLimits {
 pub(super) struct LimitsFile {
     connections: Option<usize>,
     connections_per_peer: Option<usize>,
+    requests_per_second: Option<u32>,
+    burst: Option<u32>,
+    refused_per_second: Option<u32>,
+    refused_burst: Option<u32>,
 }
 
 impl LimitsFile {
+    pub(super) fn rates(&self) -> Result<Rates, String> {
+        let Rates { calls, refusals } = Rates::default();
+        let one = |name: &str, written: Option<u32>, usual: u32| match written.unwrap_or(usual) {
+            rate @ 1..=RATE_MAX => Ok(rate),
+            _ => Err(format!("`{name}` of [limits] is between 1 and {RATE_MAX}")),
+        };
+        Ok(Rates {
+            calls: Rate {
+                per_second: one("requests_per_second", self.requests_per_second, calls.per_second)?,
+                burst: one("burst", self.burst, calls.burst)?,
+            },
+            refusals: Rate {
+                per_second: one("refused_per_second", self.refused_per_second, refusals.per_second)?,
+                burst: one("refused_burst", self.refused_burst, refusals.burst)?,
+            },
+        })
+    }
+
     pub(super) fn connections(&self) -> Result<ConnectionLimits, String> {
         let usual = ConnectionLimits::default();
         let n_max = self.connections.unwrap_or(usual.n_max);

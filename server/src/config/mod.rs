@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::audit::Audit;
 use crate::identity::Identities;
 use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_CORE, WAITING_PER_RUNNING};
+use crate::rate::Rates;
 use crate::secret::Secret;
 use crate::serve::Tls;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How many connections there may be, and for how long.
     pub connections: ConnectionLimits,
+    /// How often callers may ask.
+    pub rates: Rates,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -65,6 +68,7 @@ impl Config {
             audit: None,
             tls: None,
             connections: ConnectionLimits::default(),
+            rates: Rates::default(),
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,
             request_timeout: REQUEST_TIMEOUT,

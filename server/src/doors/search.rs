@@ -1,5 +1,7 @@
 //! `search_tools`: finds tools that do what the query says, among those the caller may see.
 
+use std::fmt::Display;
+
 use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, SearchRequest, search};
 
 use super::Caller;
@@ -128,7 +130,12 @@ fn check(request: &SearchToolsRequest) -> Result<(), ApiError> {
 }
 
 /// Refuses a number outside its range. Nothing is clamped: a caller that asks for 500 should not believe to have them.
-pub(crate) fn in_range(pointer: &str, value: Option<usize>, min: usize, max: usize) -> Result<(), ApiError> {
+pub(crate) fn in_range<T: Copy + PartialOrd + Display>(
+    pointer: &str,
+    value: Option<T>,
+    min: T,
+    max: T,
+) -> Result<(), ApiError> {
     match value {
         Some(value) if !(min..=max).contains(&value) => {
             Err(ApiError::invalid(pointer, format!("It is {value}, and {min} to {max} are allowed.")))

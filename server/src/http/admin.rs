@@ -11,7 +11,6 @@ use super::asked::{Asked, IsAdmin};
 use super::audited::Note;
 use super::body::Body;
 use super::json;
-use super::problem::Problem;
 use super::wire::{SourcesAnswer, WhyNotRequest};
 use crate::clock::unix_s;
 use crate::doors::{in_range, refusal, to_json};
@@ -51,9 +50,6 @@ impl FromRequestParts<AppState> for Admin {
     get, path = "/v1/admin/sources", tag = "operations",
     responses(
         (status = 200, body = SourcesAnswer),
-        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn sources(State(state): State<AppState>, Admin { note, .. }: Admin) -> Result<Response, ApiError> {
@@ -72,10 +68,6 @@ pub(super) async fn sources(State(state): State<AppState>, Admin { note, .. }: A
     post, path = "/v1/admin/why_not", tag = "operations", request_body = WhyNotRequest,
     responses(
         (status = 200, body = Explained),
-        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn why_not(
@@ -117,6 +109,9 @@ pub(super) async fn why_not(
 
 fn check(request: &WhyNotRequest) -> Result<(), ApiError> {
     in_range("/limit", request.limit, 1, SEARCH_LIMIT_MAX)?;
+    if request.reference.is_empty() {
+        return Err(ApiError::invalid("/ref", "It is empty; name a tool by its ref, or a record as its source does."));
+    }
     let too_long = |pointer: &str, max: usize| {
         Err(ApiError::invalid(pointer, format!("It is longer than the {max} characters allowed.")))
     };

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::admin::Admin;
 use super::json;
-use super::problem::Problem;
 use super::wire::{AuditAnswer, AuditRequest};
 use crate::audit::{Audit, AuditError, Backward, Filter};
 use crate::doors::{in_range, to_json};
 use crate::error::{ApiError, Code, Panicked};
-use crate::limits::{AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX, AUDIT_SCAN_BYTES_MAX, AUDIT_SCAN_TIME, WHY_NOT_CHARS_MAX};
+use crate::limits::{
+    AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX, AUDIT_SCAN_BYTES_MAX, AUDIT_SCAN_TIME, JSON_INTEGER_MAX, WHY_NOT_CHARS_MAX,
+};
 use crate::state::AppState;
 
 /// Every decision of this server, newest first, and how its audit log is.
@@ -22,11 +23,9 @@ use crate::state::AppState;
     get, path = "/v1/admin/audit", tag = "operations", params(AuditRequest),
     responses(
         (status = 200, body = AuditAnswer),
-        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The caller is no admin, or nothing is recorded", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Somebody else is reading the log, or nothing can be recorded; see Retry-After",
-            body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Not such a request"),
+        (status = 404, description = "The caller is no admin, or nothing is recorded"),
+        (status = 503, description = "Somebody else is reading the log, or nothing can be recorded; see Retry-After"),
     )
 )]
 pub(super) async fn audit(
@@ -56,6 +55,7 @@ pub(super) async fn audit(
         note.asks(name, value);
     }
     note.asks("before", before);
+    in_range("/before", before, 1, JSON_INTEGER_MAX)?;
     in_range("/limit", limit, 1, AUDIT_LIMIT_MAX)?;
     let filter = Filter {
         user,

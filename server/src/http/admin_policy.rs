@@ -11,12 +11,11 @@ use axum::response::{IntoResponse, Response};
 use super::admin::Admin;
 use super::body::Body;
 use super::json;
-use super::problem::Problem;
 use super::wire::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
 use crate::clock::unix_s;
-use crate::doors::to_json;
+use crate::doors::{in_range, to_json};
 use crate::error::{ApiError, Code};
-use crate::limits::{RULE_ID_BYTES_MAX, RUN_TIME_RULES_MAX};
+use crate::limits::{JSON_INTEGER_MAX, RULE_ID_BYTES_MAX, RUN_TIME_RULES_MAX};
 use crate::policy::{ChangeError, InForce, Request, RunTimeError, WrittenRule};
 use crate::state::AppState;
 
@@ -25,7 +24,6 @@ use crate::state::AppState;
     get, path = "/v1/admin/policy", tag = "operations",
     responses(
         (status = 200, body = PolicyAnswer, headers(("ETag" = String, description = "The version, for If-Match"))),
-        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn policy(State(state): State<AppState>, _: Admin) -> Result<Response, ApiError> {
@@ -44,12 +42,8 @@ pub(super) async fn policy(State(state): State<AppState>, _: Admin) -> Result<Re
     params(("If-Match" = Option<String>, Header, description = "The version that was looked at")),
     responses(
         (status = 201, body = PolicyChanged, headers(("ETag" = String, description = "The new version"))),
-        (status = 400, description = "Not such a rule", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is there, there are 1,000, or the run-time rules are refused", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version is in force", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 409, description = "It is there, there are 1,000, or the run-time rules are refused"),
+        (status = 412, description = "Another version is in force"),
     )
 )]
 pub(super) async fn add_rule(
@@ -70,12 +64,9 @@ pub(super) async fn add_rule(
     ),
     responses(
         (status = 200, body = PolicyChanged, headers(("ETag" = String, description = "The new version"))),
-        (status = 404, description = "No such rule, or the caller is no admin", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The run-time rules are refused", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version is in force", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such rule, or the caller is no admin"),
+        (status = 409, description = "The run-time rules are refused"),
+        (status = 412, description = "Another version is in force"),
     )
 )]
 pub(super) async fn remove_rule(
@@ -94,7 +85,6 @@ pub(super) async fn remove_rule(
     get, path = "/v1/admin/policy/versions", tag = "operations",
     responses(
         (status = 200, body = VersionsAnswer),
-        (status = 404, description = "The caller is no admin", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn versions(State(state): State<AppState>, _: Admin) -> Result<Response, ApiError> {
@@ -109,12 +99,9 @@ pub(super) async fn versions(State(state): State<AppState>, _: Admin) -> Result<
     params(("If-Match" = Option<String>, Header, description = "The version that was looked at")),
     responses(
         (status = 200, body = PolicyChanged, headers(("ETag" = String, description = "The new version"))),
-        (status = 404, description = "No such version is kept, or the caller is no admin", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 409, description = "That version is refused", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "Another version is in force", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such version is kept, or the caller is no admin"),
+        (status = 409, description = "That version is refused"),
+        (status = 412, description = "Another version is in force"),
     )
 )]
 pub(super) async fn roll_back(
@@ -123,6 +110,7 @@ pub(super) async fn roll_back(
     headers: HeaderMap,
     Body(RollBackRequest { version }): Body<RollBackRequest>,
 ) -> Result<Response, ApiError> {
+    in_range("/version", Some(version), 0, JSON_INTEGER_MAX)?;
     change(state, admin, headers, Request::RollBack(version), StatusCode::OK).await
 }
 

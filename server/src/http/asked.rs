@@ -6,16 +6,19 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Uri;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::openapi;
+use crate::error::ApiError;
 use crate::identity::{Identified, IdentityRefusal};
+use crate::origin::Origin;
+use crate::rate::Limited;
 use crate::state::AppState;
 
 /// What the path of every door begins with.
 pub(super) const DOORS: &str = "/v1/";
 /// What all admin doors begin with.
-const ADMIN_DOORS: &str = "/v1/admin";
+pub(super) const ADMIN_DOORS: &str = "/v1/admin";
 /// A path without a route.
 const NOWHERE: &str = "/v1/nowhere";
 
@@ -26,6 +29,10 @@ pub(super) struct Asked(pub(super) Result<Arc<Identified>, IdentityRefusal>);
 /// Where a request went that was sent to [`NOWHERE`], for the audit log.
 #[derive(Clone)]
 pub(super) struct Shut(pub(super) Uri);
+
+/// How many requests of the caller were refused as too early since the last that was not, for the audit log.
+#[derive(Clone, Copy)]
+pub(super) struct RefusedBefore(pub(super) u64);
 
 /// The proof that an admin asks, and acts as nobody else.
 #[derive(Clone)]
@@ -43,8 +50,23 @@ pub(super) async fn identify(State(state): State<AppState>, mut request: Request
     if is_a_door(request.uri()) {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
         let policies = &state.0.policies;
-        let identified = state.0.identity.identify(peer, request.headers()).await;
-        let identified = identified.and_then(|asks| asks.acting(request.headers(), |asks| policies.is_admin(asks)));
+        let (origin, rates) = (peer.map(Origin::of), &state.0.rates);
+        // What is not looked at is refused, and what is looked at is counted.
+        let (identified, counted) = match rates.before(origin, request.headers()) {
+            Some(limited) => (Err(IdentityRefusal::Limited), Err(limited)),
+            None => {
+                let identified = state.0.identity.identify(peer, request.headers()).await;
+                let headers = request.headers();
+                let identified = identified.and_then(|asks| asks.acting(headers, |asks| policies.is_admin(asks)));
+                let counted = rates.count(origin, headers, &identified);
+                (identified, counted)
+            }
+        };
+        match counted {
+            Ok(0) => {}
+            Ok(n_refused) => drop(request.extensions_mut().insert(RefusedBefore(n_refused))),
+            Err(limited) => drop(request.extensions_mut().insert(limited)),
+        }
         if request.uri().path().starts_with(ADMIN_DOORS) {
             let is_admin = |asks: &Identified| asks.actor.is_none() && policies.is_admin(&asks.principal);
             if identified.as_ref().is_ok_and(is_admin) {
@@ -57,6 +79,14 @@ pub(super) async fn identify(State(state): State<AppState>, mut request: Request
         request.extensions_mut().insert(Asked(identified.map(Arc::new)));
     }
     next.run(request).await
+}
+
+/// Refuses what came too early. Inside of what gives ids, logs and records, and outside of everything that works.
+pub(super) async fn refuse(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Limited>() {
+        Some(&limited) => ApiError::rate_limited(limited).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::asked::{Asked, DOORS, Shut, is_a_door};
+use super::asked::{Asked, DOORS, RefusedBefore, Shut, is_a_door};
 use super::observe::RequestId;
 use crate::audit::Audit;
 use crate::error::{ApiError, Code};
@@ -17,6 +17,7 @@ use crate::identity::Identified;
 use crate::limits::{AUDIT_ASKED_BYTES_MAX, AUDIT_REFS_MAX, AUDIT_RETURNED_BYTES_MAX};
 use crate::policy::Granted;
 use crate::principal::Principal;
+use crate::rate::Limited;
 use crate::state::AppState;
 
 /// What a decision was about. It hangs on the request rather than on the answer, since an error, a timeout and a panic are
@@ -164,7 +165,10 @@ struct Memberships {
 
 /// Records one request's decision, and lets its answer go. Where it cannot be recorded and must be, the answer stays here.
 pub(super) async fn record(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let Some(audit) = state.0.audit.as_ref().filter(|_| is_a_door(request.uri())) else {
+    // A flood is recorded by its first request and the number of those that followed, which the next record tells.
+    let is_repeated = request.extensions().get::<Limited>().is_some_and(|limited| limited.is_repeated);
+    let is_recorded = is_a_door(request.uri()) && !is_repeated;
+    let Some(audit) = state.0.audit.as_ref().filter(|_| is_recorded) else {
         return next.run(request).await;
     };
     let note = Note::new();
@@ -177,6 +181,9 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     if door.is_none() {
         let shut = extensions.get::<Shut>().map(|Shut(uri)| uri);
         note.asks("path", shut.unwrap_or(request.uri()).path());
+    }
+    if let Some(RefusedBefore(n)) = extensions.get::<RefusedBefore>() {
+        note.asks("refused_before", n);
     }
     let method = request.method().clone();
     let policy = Arc::clone(&state.0.policies.in_force().version);

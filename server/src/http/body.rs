@@ -3,7 +3,7 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -24,6 +24,10 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
     async fn from_request(request: Request, _: &AppState) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
+        }
+        if is_encoded(request.headers()) {
+            let detail = "Send the body as it is, without Content-Encoding.";
+            return Err(ApiError::new(Code::UnsupportedMediaType).detail(detail));
         }
         let too_large = || {
             ApiError::new(Code::BodyTooLarge)
@@ -47,6 +51,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
 fn is_json(headers: &HeaderMap) -> bool {
     let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A body has 64 KiB at the most, which is not worth the risk of unpacking what a stranger packed.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

@@ -5,7 +5,6 @@ use axum::response::Response;
 
 use super::body::Body;
 use super::json;
-use super::problem::Problem;
 use crate::doors::wire::{ToolDetailsAnswer, ToolDetailsRequest};
 use crate::doors::{self, Caller, to_json};
 use crate::error::ApiError;
@@ -17,10 +16,6 @@ use crate::state::AppState;
     post, path = "/v1/get_tool_details", tag = "tools", request_body = ToolDetailsRequest,
     responses(
         (status = 200, body = ToolDetailsAnswer),
-        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No accepted identity", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
-            content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn get_tool_details(

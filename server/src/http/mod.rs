@@ -16,6 +16,9 @@ mod asked;
 mod audited;
 mod body;
 mod caller;
+mod compressed;
+mod conditional;
+mod documented;
 mod observe;
 mod openapi;
 mod problem;
@@ -41,13 +44,18 @@ pub fn app(state: AppState) -> Router {
         .route(openapi::PATH, get(openapi::document))
         .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
+        .layer(axum::middleware::from_fn(asked::refuse))
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
         .layer(axum::middleware::from_fn_with_state(state.clone(), audited::record))
         .layer(axum::middleware::from_fn(observe::observe))
         .with_state(state.clone());
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
-    Router::new().fallback_service(routes).layer(axum::middleware::from_fn_with_state(state, asked::identify))
+    Router::new()
+        .fallback_service(routes)
+        .layer(axum::middleware::from_fn_with_state(state, asked::identify))
+        .layer(compressed::layer())
+        .layer(axum::middleware::from_fn(compressed::negotiate))
 }
 
 /// The OpenAPI document of [`app`].
@@ -60,6 +68,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(search::search_tools))
         .routes(routes!(details::get_tool_details))
         .routes(routes!(namespaces::list_namespaces))
+        .routes(routes!(namespaces::get_namespaces))
         // A ref holds slashes, so the route takes the rest of the path; the document calls it {ref}.
         .route("/v1/tools/{*ref}", get(tools::get_tool))
         .routes(routes!(admin::sources))

@@ -47,7 +47,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     );
     async {
         let mut response = next.run(request).await;
+        let mut is_repeated = false;
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            is_repeated = error.limited.is_some_and(|limited| limited.is_repeated);
             log(&error);
             problem::write(&error, &request_id, &mut response);
         }
@@ -58,7 +60,10 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         if let Some(Ok(value)) = ours.map(|ours| HeaderValue::from_str(&ours.to_string())) {
             response.headers_mut().insert(TRACEPARENT, value);
         }
-        tracing::info!(http.status = response.status().as_u16(), request.ms = ms_since(start), "request answered");
+        // A flood is not to fill the log.
+        if !is_repeated {
+            tracing::info!(http.status = response.status().as_u16(), request.ms = ms_since(start), "request answered");
+        }
         response
     }
     .instrument(span)
@@ -79,6 +84,12 @@ fn log(error: &ApiError) {
         Code::Internal => tracing::error!(error.code = code, error.cause = causes, "request failed"),
         Code::Overloaded | Code::Timeout | Code::NotReady | Code::AuditUnavailable => {
             tracing::warn!(error.code = code, "request sent away")
+        }
+        Code::RateLimited if error.limited.is_some_and(|limited| !limited.is_repeated) => {
+            tracing::warn!(
+                error.code = code,
+                "a caller asks too often; until the next answer, refusals are only counted"
+            )
         }
         Code::Unauthenticated => tracing::warn!(error.code = code, error.cause = causes, "request without identity"),
         _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),

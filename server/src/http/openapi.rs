@@ -1,19 +1,25 @@
 //! The OpenAPI document. Its paths and types come from the handlers; what they have in common stands here.
 
-use axum::Json;
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 
-use super::tools;
+use super::{documented, tools};
+use crate::doors::to_json;
 use crate::doors::wire::ToolBody;
-use crate::error::Code;
+use crate::error::{ApiError, Code};
 use crate::identity::{
     ACT_AS_HEADER, GROUPS_HEADER, ROLES_HEADER, SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, USER_HEADER,
 };
 use crate::limits::{
-    BODY_BYTES_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX, REQUEST_ID_CHARS_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX,
+    BODY_BYTES_MAX, CALLS, COMPRESS_BYTES_MIN, HEAD_BYTES_MAX, HEADERS_MAX, MEMBERSHIPS_BYTES_MAX, MEMBERSHIPS_MAX,
+    REQUEST_ID_CHARS_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX,
 };
 
 #[derive(OpenApi)]
@@ -48,10 +54,15 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
          scopes with spaces between them (each at most {MEMBERSHIPS_BYTES_MAX} bytes and {MEMBERSHIPS_MAX} entries). A service \
          whose key has the right to names a user in those headers, without the secret. An admin asks as somebody else with \
          `{ACT_AS_HEADER}`, and `-Groups`, `-Roles`, `-Tenant`, `-Scopes` behind it.\n\n\
-         A body has at most {BODY_BYTES_MAX} bytes. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
+         A body has at most {BODY_BYTES_MAX} bytes and no `Content-Encoding`; an answer of {COMPRESS_BYTES_MIN} bytes and more is \
+         gzipped for whoever takes that. A head has at most {HEAD_BYTES_MAX} bytes and, in HTTP/1, {HEADERS_MAX} headers. A user \
+         or service may ask {} times a second and {} times after a pause, unless the operator says otherwise; more is 429 with \
+         `Retry-After`. `X-Request-Id` is taken over (at most {REQUEST_ID_CHARS_MAX} letters, \
          digits and `._-`) or made, and given back. A valid `traceparent` (W3C Trace Context) is answered with one of the same \
          trace, and its numbers stand in the log.\n\n\
          Errors are RFC 9457 problems with a stable `code`: {}.",
+        CALLS.per_second,
+        CALLS.burst,
         codes.join(", ")
     ));
     let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
@@ -72,6 +83,7 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
         SecurityRequirement::new("gateway_token", none),
         SecurityRequirement::new("gateway_secret", none).add("gateway_user", none),
     ]);
+    documented::complete(&mut document);
     document
 }
 
@@ -79,6 +91,11 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
 pub(super) const PATH: &str = "/v1/openapi.json";
 
 /// `GET /v1/openapi.json`; it needs no identity.
-pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(super::openapi())
+pub(super) async fn document() -> Response {
+    // Made once: whoever asks for it needs no identity.
+    static DOCUMENT: LazyLock<Result<Bytes, ApiError>> = LazyLock::new(|| to_json(&super::openapi()).map(Bytes::from));
+    match &*DOCUMENT {
+        Ok(document) => ([(CONTENT_TYPE, "application/json")], document.clone()).into_response(),
+        Err(error) => error.clone().into_response(),
+    }
 }

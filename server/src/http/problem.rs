@@ -1,7 +1,7 @@
 //! [`Problem`]: an error as it is written out, RFC 9457.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,7 +33,7 @@ pub(super) struct Problem<'a> {
 
 /// Writes the error out into a response that has its status already.
 pub(super) fn write(error: &ApiError, request_id: &str, response: &mut Response<Body>) {
-    let ApiError { code, detail, pointer, bearer_refused, cause: _ } = error;
+    let ApiError { code, detail, pointer, bearer_refused, limited, cause: _ } = error;
     let problem = Problem {
         kind: format!("urn:shortlist:problem:{}", code.as_str()),
         title: code.title(),
@@ -58,6 +58,15 @@ pub(super) fn write(error: &ApiError, request_id: &str, response: &mut Response<
         }
         Code::Overloaded | Code::NotReady | Code::Timeout | Code::AuditUnavailable => {
             headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());
+        }
+        Code::UnsupportedMediaType => {
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        Code::RateLimited => {
+            // Whole seconds, and never earlier than the next one is taken.
+            let wait = limited.map(|limited| limited.retry_after.as_millis().div_ceil(1_000)).unwrap_or_default();
+            headers.insert(RETRY_AFTER, u64::try_from(wait).unwrap_or(u64::MAX).max(1).into());
         }
         _ => {}
     }

@@ -5,7 +5,6 @@ use axum::response::Response;
 
 use super::body::Body;
 use super::json;
-use super::problem::Problem;
 use crate::doors::wire::{SearchToolsAnswer, SearchToolsRequest};
 use crate::doors::{self, Caller, to_json};
 use crate::error::ApiError;
@@ -16,12 +15,7 @@ use crate::state::AppState;
     post, path = "/v1/search_tools", tag = "tools", request_body = SearchToolsRequest,
     responses(
         (status = 200, body = SearchToolsAnswer),
-        (status = 400, description = "Not such a request", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No accepted identity", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "The cursor's generation is gone; start again", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 410, description = "The cursor's generation is gone; start again"),
     )
 )]
 pub(super) async fn search_tools(

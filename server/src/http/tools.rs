@@ -1,12 +1,11 @@
 //! `GET /v1/tools/{ref}`, with a strong ETag.
 
 use axum::extract::{OriginalUri, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use shortlist_index::ToolRef;
 
-use super::problem::Problem;
+use super::conditional;
 use crate::doors::wire::ToolBody;
 use crate::doors::{Caller, to_json};
 use crate::engine::View;
@@ -15,29 +14,20 @@ use crate::state::AppState;
 
 /// Raised when the same tool is written out otherwise, so that a cached answer of an older server is not taken for ours.
 const BODY_VERSION: u32 = 1;
-/// What an answer depends on beside the path; the last is for identities that are still to come.
-const VARY_ON: &str =
-    "Authorization, X-Shortlist-User, X-Shortlist-Tenant, X-Shortlist-Groups, X-Shortlist-Roles, X-Shortlist-Scopes";
-/// A cache may keep it for its one user, and must ask each time: a grant can be taken away.
-const CACHING: &str = "private, no-cache";
 
 /// Everything about one tool. The ref stands percent-encoded as one segment (`google%3A%2F%2Fdrive.files.list`) or plainly
 /// (`google://drive.files.list`).
 #[utoipa::path(
     get, path = "/v1/tools/{ref}", tag = "tools",
     params(
-        ("ref" = String, Path, description = "The tool's ref; without a version, the newest", max_length = 512),
+        ("ref" = String, Path, description = "The tool's ref; without a version, the newest", format = "tool-ref", max_length = 512),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of the copy at hand"),
     ),
     responses(
         (status = 200, body = ToolBody, headers(("ETag" = String, description = "Depends on the tool's content alone"))),
         (status = 304, description = "The copy at hand is good"),
-        (status = 400, description = "Not a ref", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No accepted identity", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such tool is visible to the caller", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or nothing loaded yet; see Retry-After", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 400, description = "Not a ref"),
+        (status = 404, description = "No such tool is visible to the caller"),
     )
 )]
 pub(super) async fn get_tool(
@@ -65,24 +55,11 @@ pub(super) async fn get_tool(
         let tool = tool.ok_or_else(|| ApiError::new(Code::ToolNotFound))?;
         note.shows([tool.reference.to_string()].into_iter());
         let etag = format!("\"{BODY_VERSION}-{}\"", tool.content_hash().to_hex());
-        let body = if is_at_hand(&headers, &etag) { None } else { Some(to_json(&ToolBody::of(&tool))?) };
+        let body = if conditional::is_at_hand(&headers, &etag) { None } else { Some(to_json(&ToolBody::of(&tool))?) };
         Ok((etag, body))
     };
     let (etag, body) = state.0.engine.run(caller.granted, work).await?;
-    let headers = [(ETAG, etag.as_str()), (CACHE_CONTROL, CACHING), (VARY, VARY_ON)];
-    Ok(match body {
-        Some(body) => (headers, [(CONTENT_TYPE, "application/json")], body).into_response(),
-        None => (StatusCode::NOT_MODIFIED, headers).into_response(),
-    })
-}
-
-/// Whether `If-None-Match` names the ETag. Weak comparison, as RFC 9110 (section 13.1.2) asks for here.
-fn is_at_hand(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|given| given == "*" || given.trim_start_matches("W/") == etag)
+    Ok(conditional::answer(&etag, body))
 }
 
 /// The ref in a path. Written plainly it has its `://`, and its own escapes (`%20`) are part of it; only what no URI can
@@ -144,19 +121,5 @@ mod tests {
         {
             assert_eq!(read(written).map_err(|error| error.code), Err(Code::BadRef), "{written}");
         }
-    }
-
-    #[test]
-    fn if_none_match_takes_lists_weak_tags_and_the_star() {
-        let check = |value: &str, expected: bool| {
-            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, value.parse().expect("a header value"))]);
-            assert_eq!(is_at_hand(&headers, "\"1-ab\""), expected, "{value}");
-        };
-        check("\"1-ab\"", true);
-        check("W/\"1-ab\"", true);
-        check("\"x\", \"1-ab\"", true);
-        check("*", true);
-        check("1-ab", false);
-        check("\"1-abc\"", false);
     }
 }

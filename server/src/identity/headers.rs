@@ -26,6 +26,7 @@ pub const SCOPES_HEADER: &str = "x-shortlist-scopes";
 pub const ACT_AS_HEADER: &str = "x-shortlist-act-as";
 
 /// The headers that describe one person.
+#[derive(Clone, Copy)]
 pub(super) struct Description {
     user: &'static str,
     groups: &'static str,
@@ -52,11 +53,21 @@ pub(super) const ACT_AS: Description = Description {
     scopes: "x-shortlist-act-as-scopes",
 };
 
+/// Every header that can say who asks.
+pub(crate) fn identity_headers() -> impl Iterator<Item = &'static str> {
+    let credentials = ["authorization", TOKEN_HEADER, SECRET_HEADER];
+    credentials.into_iter().chain([ASKS, ACT_AS].into_iter().flat_map(Description::names))
+}
+
 impl Description {
+    fn names(self) -> [&'static str; 5] {
+        let Self { user, groups, roles, tenant, scopes } = self;
+        [user, groups, roles, tenant, scopes]
+    }
+
     /// Whether any of them came, even an empty one.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
-        let Self { user, groups, roles, tenant, scopes } = self;
-        [user, groups, roles, tenant, scopes].into_iter().any(|name| headers.contains_key(*name))
+        self.names().into_iter().any(|name| headers.contains_key(name))
     }
 
     /// Whom they describe. The user must be named.

@@ -46,6 +46,7 @@ pub use self::key_file::{ApiKey, KeyFile, KeyFileError};
 
 pub(crate) use self::claims::ClaimNames;
 pub(crate) use self::fetched::KeyTimes;
+pub(crate) use self::headers::identity_headers;
 pub(crate) use self::issuer::{NewIssuer, NewKeys};
 pub(crate) use self::refusal::IdentityRefusal;
 

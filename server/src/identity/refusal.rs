@@ -12,6 +12,8 @@ use crate::limits::MEMBERSHIPS_MAX;
 pub(crate) enum IdentityRefusal {
     #[error("the request says nothing about who asks")]
     Nothing,
+    #[error("too many refused requests came from this peer, and this one was not looked at")]
+    Limited,
     #[error("the request carries {0} and {1}, and which of them counts is not guessed; send one")]
     Ambiguous(&'static str, &'static str),
     #[error(

@@ -121,8 +121,9 @@ fn subjects() -> Array {
     texts(SUBJECT_OR_EVERYONE).description(Some(described)).min_items(Some(1)).build()
 }
 
+/// May be null, which is the same as left out.
 fn patterns() -> Array {
-    texts(PATTERN).min_items(Some(1)).build()
+    texts(PATTERN).schema_type(SchemaType::from_iter([Type::Array, Type::Null])).min_items(Some(1)).build()
 }
 
 fn texts(pattern: &str) -> ArrayBuilder {

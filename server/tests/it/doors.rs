@@ -128,7 +128,7 @@ async fn a_tool_is_found_by_its_ref_however_it_is_written() {
         let answer = server.get(&ALICE, &format!("/v1/tools/{path}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(answer.header("cache-control"), "private, no-cache");
-        assert!(answer.header("vary").contains("X-Shortlist-User"));
+        assert!(answer.header("vary").contains("x-shortlist-user"));
     }
     server.get(&ALICE, "/v1/tools/m://language").await.problem(400, "bad_ref");
     server.get(&ALICE, "/v1/tools/m://language.x").await.problem(404, "tool_not_found");
@@ -172,6 +172,55 @@ async fn namespaces_are_counted_and_narrowed() {
     let some = server.post(&ALICE, "/v1/list_namespaces", json!({ "prefix": "lang" })).await.ok();
     assert_eq!(some["namespaces"], json!([{ "source": "m", "namespace": "language", "n_tools": 1 }]));
     assert_eq!(some["next_cursor"], json!(null));
+}
+
+#[tokio::test]
+async fn namespaces_are_had_by_get_too_with_an_etag_of_what_is_shown() {
+    let server = server();
+    let posted = server.post(&ALICE, "/v1/list_namespaces", json!({ "prefix": "b", "limit": 1 })).await;
+    let path = "/v1/namespaces?prefix=b&limit=1";
+    let got = server.get(&ALICE, path).await;
+    assert_eq!(got.ok()["namespaces"], posted.ok()["namespaces"]);
+    assert_eq!(got.header("cache-control"), "private, no-cache");
+    let etag = got.header("etag").to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "a strong ETag: {etag}");
+    let with = |path: &str| ALICE.request(Method::GET, path).header("if-none-match", &etag).body(Body::empty());
+    let again = server.send(with(path).expect("a request")).await;
+    assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!((again.header("etag"), again.header("vary")), (etag.as_str(), got.header("vary")));
+    assert_eq!(server.send(with("/v1/namespaces?prefix=b&limit=2").expect("a request")).await.status, StatusCode::OK);
+    let next = got.json()["next_cursor"].as_str().expect("there are more").to_owned();
+    server.get(&ALICE, &format!("{path}&cursor={next}")).await.ok();
+    for (query, code) in [
+        ("limit=0", "invalid_value"),
+        ("limit=501", "invalid_value"),
+        ("limit=x", "invalid_value"),
+        ("limt=1", "invalid_value"),
+        ("cursor=x", "bad_cursor"),
+    ] {
+        server.get(&ALICE, &format!("/v1/namespaces?{query}")).await.problem(400, code);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_for_a_cache_varies_on_everything_that_says_who_asks() {
+    let server = server();
+    for path in ["/v1/namespaces", "/v1/tools/m://language.translate_text"] {
+        let answer = server.get(&ALICE, path).await;
+        let vary = answer.header("vary").to_owned();
+        let names: Vec<&str> = vary.split(',').map(str::trim).collect();
+        for name in [
+            "authorization",
+            "x-shortlist-token",
+            "x-shortlist-secret",
+            "x-shortlist-user",
+            "x-shortlist-groups",
+            "x-shortlist-act-as",
+            "x-shortlist-act-as-scopes",
+        ] {
+            assert!(names.contains(&name), "{name} is missing in {vary}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -237,6 +286,7 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
         "/v1/admin/why_not",
         "/v1/get_tool_details",
         "/v1/list_namespaces",
+        "/v1/namespaces",
         "/v1/search_tools",
         "/v1/tools/{ref}",
     ];
@@ -261,6 +311,28 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     assert_eq!(property("NamespacesRequest", "prefix")["maxLength"], limits::FILTER_VALUE_CHARS_MAX);
     assert_eq!(property("Rule", "note")["maxLength"], limits::POLICY_NOTE_CHARS_MAX);
     assert_eq!(property("Rule", "refs")["maxItems"], limits::POLICY_LIST_MAX);
+    // Every operation tells what it can answer, each error as a problem.
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let responses = operation["responses"].as_object().expect("responses");
+            let mut statuses = vec!["500"];
+            if path.starts_with("/v1/") {
+                statuses.extend(["429", "503", if path.starts_with("/v1/admin") { "404" } else { "401" }]);
+            }
+            if operation.get("requestBody").is_some() {
+                statuses.extend(["400", "408", "413", "415"]);
+            }
+            for status in statuses {
+                assert!(responses.contains_key(status), "{method} {path} {status}");
+            }
+            let errors = responses.iter().filter(|(status, _)| status.starts_with(['4', '5']) && *path != "/readyz");
+            for (status, response) in errors {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                assert!(!response["description"].as_str().unwrap_or_default().is_empty());
+            }
+        }
+    }
     let text = document["info"]["description"].as_str().expect("a description");
     assert!(shortlist_server::Code::ALL.iter().all(|code| text.contains(code.as_str())));
     // Every reference leads somewhere.

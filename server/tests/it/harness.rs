@@ -15,7 +15,7 @@ use shortlist_index::{
     Annotations, Embedder, Embedding, Execution, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema,
     ScopeRequirement, Store, StoreError, TextRole, Tool, ToolRef, WriteLock,
 };
-use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Secret, app};
+use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Rates, Secret, app};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -150,7 +150,10 @@ pub fn config(home: &Path) -> Config {
     let secret = Secret::new(SECRET).expect("long enough");
     let gateway = HeaderIdentity { peers: vec!["127.0.0.1".parse().expect("an address")], secret: secret.clone() };
     let identity = Identities { gateway: Some(gateway), issuers: Vec::new(), keys_file: home.join("keys.json") };
-    Config::new(home.to_owned(), home.join("policy.toml"), secret, identity)
+    let mut config = Config::new(home.to_owned(), home.join("policy.toml"), secret, identity);
+    // The tests ask faster than anybody may.
+    config.rates = Rates::MOST;
+    config
 }
 
 pub fn home(policy: &str) -> TempDir {

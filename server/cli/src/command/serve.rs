@@ -72,6 +72,7 @@ fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
     config.audit = audit;
     config.tls = settings.tls;
     config.connections = settings.connections;
+    config.rates = settings.rates;
     Ok(config)
 }
 

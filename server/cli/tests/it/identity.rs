@@ -115,7 +115,8 @@ fn keys_rotate_while_requests_run_and_no_good_token_is_refused_and_no_bad_one_ta
         "serve.toml",
         &format!(
             "[[issuer]]\nname = \"idp\"\nissuer = \"{issuer}\"\naudience = \"api://shortlist\"\nretry_keys = \"200ms\"\n\
-             refresh_keys = \"500ms\"\n"
+             refresh_keys = \"500ms\"\n\n[limits]\nrequests_per_second = 1000000\nburst = 1000000\n\
+             refused_per_second = 1000000\nrefused_burst = 1000000\n"
         ),
     );
     let debug = [("RUST_LOG".to_owned(), "debug".to_owned())];

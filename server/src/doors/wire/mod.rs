@@ -5,10 +5,12 @@
 //! [`crate::limits`].
 
 mod namespaces;
+mod schema;
 mod search;
 mod tool;
 
 pub(crate) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
+pub(crate) use schema::values;
 pub(crate) use search::{
     Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode, SearchToolsAnswer,
     SearchToolsRequest,

@@ -1,20 +1,24 @@
 //! `list_namespaces` on the wire.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// What `list_namespaces` takes.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct NamespacesRequest {
     /// Only namespaces that begin so.
     #[schema(max_length = 512)]
+    #[param(max_length = 512)]
     pub(crate) prefix: Option<String>,
     /// Namespaces on a page.
     #[schema(minimum = 1, maximum = 500, default = 100)]
+    #[param(minimum = 1, maximum = 500, default = 100)]
     pub(crate) limit: Option<usize>,
     /// `next_cursor` of the page before, with the same prefix and limit.
     #[schema(max_length = 128)]
+    #[param(max_length = 128)]
     pub(crate) cursor: Option<String>,
 }
 

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shortlist_index::{Annotations, Mode};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Array;
 
+use super::schema::values;
 use super::tool::AnnotationsBody;
 
 /// What `search_tools` takes.
@@ -12,14 +14,14 @@ use super::tool::AnnotationsBody;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchToolsRequest {
     /// What the tool should do, in plain words, or a tool's name.
-    #[schema(min_length = 1, max_length = 8000)]
+    #[schema(min_length = 1, max_length = 8000, pattern = r"\S")]
     pub(crate) query: String,
     /// Hits on a page.
     #[schema(minimum = 1, maximum = 50, default = 10)]
     pub(crate) limit: Option<usize>,
     /// Only tools of these namespaces.
     #[serde(default)]
-    #[schema(max_items = 64)]
+    #[schema(schema_with = namespaces)]
     pub(crate) namespaces: Vec<String>,
     /// Narrows the search further. Filters only ever take away from what the caller may see.
     #[serde(default, deserialize_with = "crate::object::object")]
@@ -51,10 +53,10 @@ pub(crate) struct SearchToolsRequest {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SearchFilter {
     /// Only tools of these sources.
-    #[schema(max_items = 64)]
+    #[schema(schema_with = sources)]
     pub(crate) sources: Vec<String>,
     /// Only tools with one of these tags.
-    #[schema(max_items = 64)]
+    #[schema(schema_with = tags)]
     pub(crate) tags: Vec<String>,
     /// Only tools that claim this about being read-only.
     pub(crate) read_only: Option<bool>,
@@ -66,6 +68,18 @@ pub(crate) struct SearchFilter {
     pub(crate) open_world: Option<bool>,
     /// Deprecated tools are found too.
     pub(crate) include_deprecated: bool,
+}
+
+fn namespaces() -> Array {
+    values("Only tools of these namespaces.")
+}
+
+fn sources() -> Array {
+    values("Only tools of these sources.")
+}
+
+fn tags() -> Array {
+    values("Only tools with one of these tags.")
 }
 
 impl SearchFilter {

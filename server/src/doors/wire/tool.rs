@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToolDetailsRequest {
     /// The tools; a ref without a version means the newest.
-    #[schema(min_items = 1, max_items = 20)]
+    #[schema(schema_with = super::schema::refs)]
     pub(crate) refs: Vec<String>,
 }
 

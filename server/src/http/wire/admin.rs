@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Array;
 
 use crate::doors::wire::{SearchFilter, SearchMode};
 use crate::ledger::SourceRow;
@@ -24,7 +25,7 @@ pub(in crate::http) struct WhyNotRequest {
     #[schema(min_length = 1, max_length = 2048)]
     pub(in crate::http) reference: String,
     /// The query whose answer it is not in.
-    #[schema(min_length = 1, max_length = 8000)]
+    #[schema(min_length = 1, max_length = 8000, pattern = r"\S")]
     pub(in crate::http) query: String,
     /// Whose answer is meant.
     #[schema(max_length = 256)]
@@ -47,9 +48,13 @@ pub(in crate::http) struct WhyNotRequest {
     pub(in crate::http) rerank: bool,
     /// Only tools of these namespaces.
     #[serde(default)]
-    #[schema(max_items = 64)]
+    #[schema(schema_with = namespaces)]
     pub(in crate::http) namespaces: Vec<String>,
     /// The filter of the search.
     #[serde(default, deserialize_with = "crate::object::object")]
     pub(in crate::http) filter: SearchFilter,
+}
+
+fn namespaces() -> Array {
+    crate::doors::wire::values("Only tools of these namespaces.")
 }

@@ -34,7 +34,7 @@ pub(in crate::http) struct AuditRequest {
     #[param(max_length = 2048)]
     pub(in crate::http) until: Option<String>,
     /// Only records with a lower number; `next_before` of the page before.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9007199254740991i64)]
     pub(in crate::http) before: Option<u64>,
     /// Records on the page.
     #[param(minimum = 1, maximum = 500, default = 100)]
