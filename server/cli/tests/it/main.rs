@@ -3,6 +3,8 @@
 //! What is missing is fetched into the checkout's own folder of assets, or found where `SHORTLIST_ASSETS` says.
 
 mod audit;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod demo;
 mod errors;
 #[cfg(unix)]
@@ -14,5 +16,7 @@ mod policy;
 mod program;
 #[cfg(unix)]
 mod remote;
+#[cfg(unix)]
+mod schemathesis;
 mod serve;
 mod watch;
