@@ -16,12 +16,20 @@ use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 
 use crate::limits::COMPRESS_BYTES_MIN;
 
+/// Marks an answer that is never compressed: one that anybody may have as often as they like, and who asks may not make the
+/// server work.
+#[derive(Clone)]
+pub(super) struct AsItIs;
+
 /// Whether an answer's head says that it is worth it.
 type IsJson = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
 
 /// Compresses. The fastest level: schemas shrink to a fifth by any, and the time is the server's.
 pub(super) fn layer() -> CompressionLayer<And<SizeAbove, IsJson>> {
-    let is_json: IsJson = |_, _, headers, _| {
+    let is_json: IsJson = |_, _, headers, extensions| {
+        if extensions.get::<AsItIs>().is_some() {
+            return false;
+        }
         let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         kind.starts_with(b"application/json") || kind.starts_with(b"application/problem+json")
     };

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +11,7 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 
+use super::compressed::AsItIs;
 use super::{documented, tools};
 use crate::doors::to_json;
 use crate::doors::wire::ToolBody;
@@ -95,7 +97,7 @@ pub(super) async fn document() -> Response {
     // Made once: whoever asks for it needs no identity.
     static DOCUMENT: LazyLock<Result<Bytes, ApiError>> = LazyLock::new(|| to_json(&super::openapi()).map(Bytes::from));
     match &*DOCUMENT {
-        Ok(document) => ([(CONTENT_TYPE, "application/json")], document.clone()).into_response(),
+        Ok(document) => (Extension(AsItIs), [(CONTENT_TYPE, "application/json")], document.clone()).into_response(),
         Err(error) => error.clone().into_response(),
     }
 }

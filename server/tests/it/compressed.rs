@@ -68,6 +68,14 @@ async fn what_is_small_or_not_wanted_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_strangers_may_have_is_no_work_for_the_server() {
+    let server = server();
+    let document = get(&server, "/v1/openapi.json", &[("accept-encoding", "gzip")]).await;
+    assert_eq!((document.status, document.header("content-encoding")), (StatusCode::OK, ""));
+    assert!(document.body.len() > COMPRESS_BYTES_MIN as usize);
+}
+
+#[tokio::test]
 async fn the_edge_is_at_the_limit() {
     // A tool whose body has exactly so many bytes.
     let n_bytes = |n: usize| format!("m://edge.tool{n}");

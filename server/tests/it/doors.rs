@@ -302,6 +302,20 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     assert_eq!(property("SearchToolsRequest", "cursor")["maxLength"], limits::CURSOR_CHARS_MAX);
     assert_eq!(property("SearchToolsRequest", "namespaces")["maxItems"], limits::FILTER_VALUES_MAX);
     assert_eq!(property("SearchFilter", "tags")["maxItems"], limits::FILTER_VALUES_MAX);
+    assert_eq!(property("SearchFilter", "tags")["items"]["maxLength"], limits::FILTER_VALUE_CHARS_MAX);
+    assert_eq!(property("ToolDetailsRequest", "refs")["items"]["maxLength"], shortlist_index::REF_BYTES_MAX);
+    assert_eq!(property("RollBackRequest", "version")["maximum"], limits::JSON_INTEGER_MAX);
+    let parameter = |path: &str, name: &str| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().expect("parameters");
+        parameters.iter().find(|parameter| parameter["name"] == name).expect("it is told")["schema"].clone()
+    };
+    assert_eq!(parameter("/v1/admin/audit", "before")["maximum"], limits::JSON_INTEGER_MAX);
+    assert_eq!(parameter("/v1/admin/audit", "limit")["maximum"], limits::AUDIT_LIMIT_MAX);
+    assert_eq!(parameter("/v1/namespaces", "limit")["maximum"], limits::NAMESPACES_LIMIT_MAX);
+    assert_eq!(parameter("/v1/namespaces", "limit")["default"], limits::NAMESPACES_LIMIT_DEFAULT);
+    assert_eq!(parameter("/v1/namespaces", "prefix")["maxLength"], limits::FILTER_VALUE_CHARS_MAX);
+    assert_eq!(parameter("/v1/namespaces", "cursor")["maxLength"], limits::CURSOR_CHARS_MAX);
+    assert_eq!(parameter("/v1/tools/{ref}", "ref")["maxLength"], shortlist_index::REF_BYTES_MAX);
     assert_eq!(property("ToolDetailsRequest", "refs")["maxItems"], limits::DETAILS_REFS_MAX);
     assert_eq!(property("WhyNotRequest", "ref")["maxLength"], limits::WHY_NOT_CHARS_MAX);
     assert_eq!(property("WhyNotRequest", "groups")["maxItems"], limits::MEMBERSHIPS_MAX);

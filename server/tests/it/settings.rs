@@ -77,6 +77,15 @@ fn what_is_wrong_is_named_with_what_to_write() {
     check(entra("realm = \"r\"\n") + &entra("realm = \"r\"\n"), "another issuer's");
     check(entra("") + &entra("realm = \"r\"\n"), "two issuers have the `name`");
     check(entra("") + &entra("realm = \"r\"\n").replace("\"entra\"", "\"b\""), "two issuers have the `issuer`");
+    check("[limits]\nconnections = 0".to_owned(), "`connections` of [limits] is at least 1");
+    check("[limits]\nconnections = 9\nconnections_per_peer = 10".to_owned(), "between 1 and that");
+    check("[limits]\nconnections_per_peer = 0".to_owned(), "between 1 and that");
+    for rate in ["requests_per_second", "burst", "refused_per_second", "refused_burst"] {
+        check(format!("[limits]\n{rate} = 0"), "is between 1 and 1000000");
+        check(format!("[limits]\n{rate} = 1000001"), "is between 1 and 1000000");
+    }
+    check("[limits]\nrequests = 1".to_owned(), "unknown field `requests`");
+    check("[tls]\nkey_file = \"secret\"".to_owned(), "missing field `certificate_file`");
     check("[audit]\nkeep_days = 0".to_owned(), "leave them out to keep all");
     check("[audit]\nrotate_bytes = 1000".to_owned(), "a file holds a record at least");
     check("[audit]\non_failure = \"ignore\"".to_owned(), "`refuse` or `count`");
@@ -86,6 +95,20 @@ fn what_is_wrong_is_named_with_what_to_write() {
     check(hub("key_file = \"secret\"\nsecret_file = \"secret\""), "write one of `key_file`");
     check(hub("secret_file = \"secret\"\nalgorithms = [\"RS256\"]"), "no configured key");
     check(hub("secret_file = \"secret\"\ntenants = [\"t\"]"), "unknown field `tenants`");
+}
+
+#[test]
+fn limits_are_taken_at_their_edges_and_a_peers_share_follows_the_whole() {
+    let limits = |text: &str| load(text).expect("a configuration");
+    let (usual, fewer) = (limits(""), limits("[limits]\nconnections = 8"));
+    assert_eq!((usual.connections.n_max, usual.connections.n_per_peer_max), (800, 600));
+    assert_eq!((fewer.connections.n_max, fewer.connections.n_per_peer_max), (8, 6));
+    let least = limits("[limits]\nconnections = 1\nconnections_per_peer = 1\nrequests_per_second = 1\nburst = 1");
+    assert_eq!((least.connections.n_max, least.connections.n_per_peer_max), (1, 1));
+    assert_eq!((least.rates.calls.per_second, least.rates.calls.burst), (1, 1));
+    assert_eq!(least.rates.refusals, usual.rates.refusals);
+    let most = limits("[limits]\nrefused_per_second = 1000000\nrefused_burst = 1000000");
+    assert_eq!((most.rates.refusals.per_second, most.rates.refusals.burst), (1_000_000, 1_000_000));
 }
 
 #[test]

@@ -35,6 +35,10 @@ pub struct DemoArgs {
     issuer = \"https://hub.example\"\n  \
     audience = \"shortlist\"\n  \
     key_file = \"hub.pem\"              # a public key or a JWK Set; secret_file or secret_env for HS256\n\n  \
+    [tls]                             # HTTPS; a changed certificate is taken over\n  \
+    certificate_file = \"server.pem\"\n  \
+    key_file = \"server-key.pem\"\n\n  \
+    [limits]                          # requests_per_second, burst, refused_per_second, connections, …\n\n  \
     [audit]                           # folder, on_failure, durability = \"fsync\", queries = true, keep_days, …\n\n\
     API keys (`shortlist keys`) count wherever there are any. Without a configuration there is the gateway alone. Policy, API\n\
     keys and generation are taken over when they change."
