@@ -14,6 +14,8 @@ use crate::rate::Limited;
 pub enum Code {
     /// No identity that is accepted; the same whatever was wrong with it.
     Unauthenticated,
+    /// The request comes under a name or from a web page that the configuration does not allow.
+    Forbidden,
     /// There is no such route.
     NoSuchRoute,
     /// The route does not take this method.
@@ -22,12 +24,16 @@ pub enum Code {
     ToolNotFound,
     /// The body is not declared as JSON.
     UnsupportedMediaType,
+    /// The caller takes no answer of the kind that there is.
+    NotAcceptable,
     /// The body has too many bytes.
     BodyTooLarge,
     /// The body did not arrive in time.
     BodyTimeout,
     /// The body is not JSON.
     MalformedJson,
+    /// The body is no message of MCP that could be handled.
+    BadMessage,
     /// The body has a field that this request does not know.
     UnknownField,
     /// A field is missing, of the wrong type or out of its range.
@@ -66,15 +72,18 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::Unauthenticated,
+        Self::Forbidden,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::ToolNotFound,
         Self::UnsupportedMediaType,
+        Self::NotAcceptable,
         Self::BodyTooLarge,
         Self::BodyTimeout,
         Self::MalformedJson,
+        Self::BadMessage,
         Self::UnknownField,
         Self::InvalidValue,
         Self::BadRef,
@@ -125,6 +134,11 @@ impl Code {
     fn row(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "No accepted identity"),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Not under this name or from this web page; see [mcp] of the server",
+            ),
             Self::NoSuchRoute => {
                 (StatusCode::NOT_FOUND, "no_such_route", "No such route; /v1/openapi.json has them all")
             }
@@ -133,9 +147,13 @@ impl Code {
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send Content-Type: application/json")
             }
+            Self::NotAcceptable => {
+                (StatusCode::NOT_ACCEPTABLE, "not_acceptable", "Accept application/json and text/event-stream")
+            }
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time"),
             Self::MalformedJson => (StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON"),
+            Self::BadMessage => (StatusCode::BAD_REQUEST, "bad_message", "Not a message of MCP that is handled here"),
             Self::UnknownField => (StatusCode::BAD_REQUEST, "unknown_field", "The body has an unknown field"),
             Self::InvalidValue => (StatusCode::BAD_REQUEST, "invalid_value", "A field has a wrong value"),
             Self::BadRef => (StatusCode::BAD_REQUEST, "bad_ref", "Not a tool ref"),

@@ -13,6 +13,7 @@
 mod http;
 
 mod doors;
+mod mcp;
 
 mod identity;
 pub mod policy;
@@ -34,6 +35,7 @@ mod clock;
 mod config;
 mod cursor;
 mod error;
+mod json_schema;
 pub mod limits;
 mod network;
 mod object;
@@ -41,7 +43,8 @@ mod origin;
 mod secret;
 
 pub use config::{
-    AuditSettings, Config, ConnectionLimits, GatewaySettings, Settings, SettingsError, parse_duration, read_secret,
+    AuditSettings, Config, ConnectionLimits, GatewaySettings, McpSettings, Settings, SettingsError, parse_duration,
+    read_secret,
 };
 pub use error::Code;
 pub use explain::{Explained, explain};
@@ -53,6 +56,7 @@ pub use identity::{
     SCOPES_HEADER, SECRET_HEADER, TENANT_HEADER, TOKEN_HEADER, TokenIssuer, USER_HEADER,
 };
 pub use ledger::{FaultRow, SourceRow, source_rows};
+pub use mcp::{StdioError, Viewer, serve_stdio};
 pub use network::{Network, NetworkError};
 pub use policy::{Policy, PolicyError, RuleName, RulesFor};
 pub use principal::Principal;

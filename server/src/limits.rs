@@ -36,6 +36,9 @@ pub const NAMESPACES_LIMIT_DEFAULT: usize = 100;
 /// The most namespaces on a page.
 pub const NAMESPACES_LIMIT_MAX: usize = 500;
 
+/// How long an MCP client may keep the list of tools: it changes with the program alone.
+pub const MCP_TTL: Duration = Duration::from_secs(60 * 60);
+
 /// The most characters of a cursor. Ours have 60; anything much longer is not ours.
 pub const CURSOR_CHARS_MAX: usize = 128;
 /// The most characters of a caller's request id that is taken over into logs and answers.

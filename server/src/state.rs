@@ -1,17 +1,19 @@
 //! [`AppState`]: what every request shares.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use shortlist_index::{Models, Store};
 
 use crate::audit::Audit;
-use crate::config::{Config, ConnectionLimits};
+use crate::config::{Config, ConnectionLimits, McpSettings};
 use crate::cursor::CursorKey;
 use crate::engine::Engine;
-use crate::identity::Identifier;
+use crate::identity::{Identifier, Identities};
 use crate::policy::Policies;
 use crate::rate::RateLimiter;
+use crate::secret::Secret;
 use crate::serve::{Places, Tls};
 use crate::statuses::StatusWatch;
 use crate::watch::GenerationWatch;
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) connections: ConnectionLimits,
     pub(crate) places: Arc<Places>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) mcp: McpSettings,
     pub(crate) drain_timeout: Duration,
     pub(crate) poll_interval: Duration,
 }
@@ -40,8 +43,29 @@ impl AppState {
     /// Loads the policy, the API keys and the current generation. None needs to be there: the server starts, says so in the log and at
     /// `/readyz`, shows nothing, and takes them when they come. Blocks on the disk.
     pub fn new(config: Config, models: Models) -> Self {
+        let state = Self::unseen(config, models);
+        state.refresh();
+        state
+    }
+
+    /// For a program that answers one viewer on this machine and nobody else: the current generation of a home, and the policy
+    /// where one decides what the viewer sees. Blocks on the disk.
+    pub fn local(home: &Path, policy: Option<PathBuf>, models: Models) -> Self {
+        let identity = Identities { gateway: None, issuers: Vec::new(), keys_file: home.join("keys.json") };
+        let has_policy = policy.is_some();
+        let policy = policy.unwrap_or_else(|| home.join("policy.toml"));
+        let state = Self::unseen(Config::new(home.to_owned(), policy, Secret::for_this_process(), identity), models);
+        state.refresh_catalog();
+        if has_policy {
+            state.refresh_access();
+        }
+        state
+    }
+
+    /// Before the first look.
+    fn unseen(config: Config, models: Models) -> Self {
         let engine = Engine::new(models, config.n_running.max(1), config.n_waiting, config.request_timeout);
-        let state = Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             engine: Arc::new(engine),
             policies: Policies::new(config.policy, &config.home),
             cursors: CursorKey::new(&config.secret),
@@ -53,11 +77,10 @@ impl AppState {
             places: Places::new(config.connections.n_max, config.connections.n_per_peer_max),
             connections: config.connections,
             tls: config.tls,
+            mcp: config.mcp,
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,
-        }));
-        state.refresh();
-        state
+        }))
     }
 
     /// Looks once at the API keys, the policy with its run-time rules, the certificate and the current generation, and takes over what is new

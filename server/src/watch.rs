@@ -128,6 +128,11 @@ pub(crate) async fn follow(state: AppState) {
     tokio::join!(look(&state, AppState::refresh_access), look(&state, AppState::refresh_catalog));
 }
 
+/// The catalog alone, where no policy decides.
+pub(crate) async fn follow_catalog(state: AppState) {
+    look(&state, AppState::refresh_catalog).await;
+}
+
 async fn look(state: &AppState, at: fn(&AppState)) {
     let mut interval = tokio::time::interval(state.0.poll_interval);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

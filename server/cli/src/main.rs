@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Rebuild(args) => command::rebuild::run(&places, &args),
         Command::Publish(args) => command::publish::run(&places, &args),
         Command::Serve(args) => command::serve::run(&places, &args),
+        Command::Mcp(args) => command::mcp::run(&places, &args),
         Command::Keys(args) => command::keys::run(&places, &args),
         Command::Search(args) => command::search::run(&places, &args),
         Command::Details(args) => command::details::run(&places, &args),

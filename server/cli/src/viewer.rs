@@ -45,13 +45,19 @@ impl ViewerArgs {
         Ok(self.viewer(home)?.map_or_else(Grant::everything, |(policy, principal)| policy.grant(&principal)))
     }
 
-    /// Who looks under which policy; `None` is an operator, who sees everything.
-    pub fn viewer(&self, home: &Path) -> Result<Option<(Policy, Principal)>> {
+    /// Whoever is named, and the file of the policy that decides; `None` is an operator, who sees everything.
+    pub fn principal_and_policy(&self) -> Result<Option<(Principal, PathBuf)>> {
         match (self.who.principal(), &self.policy) {
             (None, _) => Ok(None),
-            (Some(principal), Some(policy)) => Ok(Some((Policy::in_force(policy, home)?, principal))),
+            (Some(principal), Some(policy)) => Ok(Some((principal, policy.clone()))),
             (Some(_), None) => bail!("--as needs the policy that decides; name it with --policy"),
         }
+    }
+
+    /// Who looks under which policy; `None` is an operator, who sees everything.
+    pub fn viewer(&self, home: &Path) -> Result<Option<(Policy, Principal)>> {
+        let viewer = self.principal_and_policy()?;
+        viewer.map(|(principal, policy)| Ok((Policy::in_force(&policy, home)?, principal))).transpose()
     }
 }
 

@@ -5,6 +5,7 @@
 //! policy = "policy.toml"               # relative paths begin at this file's folder
 //! keys_file = "keys.json"
 //! listen = "127.0.0.1:8080"
+//! public_url = "https://tools.example" # where clients reach it; then it says whose tokens it takes
 //!
 //! [gateway]                            # headers from a peer that has authenticated the user
 //! peers = ["10.1.0.0/16"]
@@ -24,6 +25,7 @@
 //!
 //! [audit]                              # see `audit`
 //!
+//! [mcp]                                # see `mcp`
 //! [[issuer]]                           # tokens of an identity provider; see `tokens`
 //! [[gateway_token]]                    # tokens that a gateway signs by itself
 //! ```
@@ -38,6 +40,7 @@ use thiserror::Error;
 
 use super::audit::AuditSettings;
 use super::limits::{ConnectionLimits, LimitsFile};
+use super::mcp::{McpFile, McpSettings};
 use super::tls::TlsFile;
 use super::tokens::{self, GatewayTokenFile, IssuerFile};
 use crate::identity::TokenIssuer;
@@ -70,6 +73,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// How often callers may ask.
     pub rates: Rates,
+    /// To whom the MCP door answers, and how the server is reached.
+    pub mcp: McpSettings,
 }
 
 /// Identity by headers.
@@ -121,6 +126,9 @@ struct SettingsFile {
     keys_file: Option<PathBuf>,
     gateway: Option<GatewayFile>,
     tls: Option<TlsFile>,
+    public_url: Option<String>,
+    #[serde(default)]
+    mcp: McpFile,
     #[serde(default)]
     limits: LimitsFile,
     #[serde(default)]
@@ -176,6 +184,7 @@ impl Settings {
             connections: file.limits.connections()?,
             audit: file.audit.checked(folder)?,
             rates: file.limits.rates()?,
+            mcp: McpSettings::of(file.public_url, file.mcp)?,
         })
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod duration;
 mod file;
 mod limits;
+mod mcp;
 mod tls;
 mod tokens;
 
@@ -22,6 +23,7 @@ pub use self::audit::AuditSettings;
 pub use self::duration::parse_duration;
 pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
 pub use self::limits::ConnectionLimits;
+pub use self::mcp::McpSettings;
 
 pub(crate) use self::file::read_bytes;
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub connections: ConnectionLimits,
     /// How often callers may ask.
     pub rates: Rates,
+    /// To whom the MCP door answers.
+    pub mcp: McpSettings,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -69,6 +73,7 @@ impl Config {
             tls: None,
             connections: ConnectionLimits::default(),
             rates: Rates::default(),
+            mcp: McpSettings::default(),
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,
             request_timeout: REQUEST_TIMEOUT,

@@ -8,6 +8,7 @@ use crate::principal::Principal;
 use crate::state::AppState;
 
 /// Who asks, and what they may see under the policy in force.
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) granted: Arc<Granted>,
@@ -19,6 +20,11 @@ impl Caller {
     /// The caller that was identified as this principal.
     pub(crate) fn new(state: &AppState, principal: Arc<Principal>, note: Note) -> Self {
         let granted = state.0.policies.granted(&principal);
+        Self::granted(principal, granted, note)
+    }
+
+    /// A caller to whom this was granted.
+    pub(crate) fn granted(principal: Arc<Principal>, granted: Arc<Granted>, note: Note) -> Self {
         note.granted(&granted);
         Self { principal, granted, note }
     }

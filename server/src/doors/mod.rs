@@ -6,13 +6,17 @@ mod namespaces;
 mod search;
 
 mod caller;
+mod read;
 mod render;
+mod vendor;
 pub(crate) mod wire;
 
 pub(crate) use caller::Caller;
 pub(crate) use details::get_tool_details;
 pub(crate) use namespaces::list_namespaces;
+pub(crate) use read::{read, shorten};
 pub(crate) use search::{in_range, refusal, search_tools};
+pub(crate) use vendor::shaped;
 
 use crate::error::ApiError;
 

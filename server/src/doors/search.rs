@@ -29,7 +29,8 @@ pub(crate) async fn search_tools<T: Send + 'static>(
     // What is left of the request decides which hits there are, and so what a cursor is bound to. How much a page tells of
     // each may change from page to page.
     let cursor = request.cursor.take();
-    let detail = request.detail.take().unwrap_or(Detail::Summary);
+    let shape = request.shape.take();
+    let detail = request.detail.take().unwrap_or(if shape.is_some() { Detail::Full } else { Detail::Summary });
     let max_tokens = request.max_tokens.take();
     let explain = std::mem::take(&mut request.explain);
     request.exact |= caller.granted.exact;
@@ -110,6 +111,10 @@ fn check(request: &SearchToolsRequest) -> Result<(), ApiError> {
     if chars > QUERY_CHARS_MAX {
         let detail = format!("The query has {chars} characters, and at most {QUERY_CHARS_MAX} are read.");
         return Err(ApiError::invalid("/query", detail));
+    }
+    if request.shape.is_some() && (request.detail.is_some() || request.max_tokens.is_some()) {
+        let detail = "A vendor's shape has every definition whole; leave `detail` and `max_tokens` out, and say how many by `limit`.";
+        return Err(ApiError::invalid("/shape", detail));
     }
     in_range("/limit", request.limit, 1, SEARCH_LIMIT_MAX)?;
     in_range("/max_tokens", request.max_tokens, TOKENS_MIN, TOKENS_MAX)?;

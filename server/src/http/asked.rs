@@ -8,14 +8,14 @@ use axum::http::Uri;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::openapi;
+use super::{mcp, openapi};
 use crate::error::ApiError;
 use crate::identity::{Identified, IdentityRefusal};
 use crate::origin::Origin;
 use crate::rate::Limited;
 use crate::state::AppState;
 
-/// What the path of every door begins with.
+/// What the path of every door begins with, but for [`mcp::PATH`].
 pub(super) const DOORS: &str = "/v1/";
 /// What all admin doors begin with.
 pub(super) const ADMIN_DOORS: &str = "/v1/admin";
@@ -41,7 +41,9 @@ pub(super) struct IsAdmin(());
 /// Whether a request goes to a door, or where one could be, and so needs an identity and is a decision. The document of the
 /// doors is public.
 pub(super) fn is_a_door(uri: &Uri) -> bool {
-    uri.path().starts_with(DOORS) && uri.path() != openapi::PATH
+    let below_mcp = uri.path().strip_prefix(mcp::PATH);
+    let is_mcp = below_mcp.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_mcp || (uri.path().starts_with(DOORS) && uri.path() != openapi::PATH)
 }
 
 /// Identifies. What begins with [`ADMIN_DOORS`] is shut, in every method, to whoever is no admin: the request goes to where
@@ -96,6 +98,7 @@ mod tests {
     #[test]
     fn only_what_is_public_needs_no_identity() {
         let needs = |path: &'static str| is_a_door(&Uri::from_static(path));
+        assert!(needs("/mcp") && needs("/mcp/x") && !needs("/mcpx"));
         assert!(needs("/v1/nowhere") && needs("/v1/openapi.json/") && needs("/v1/admin"));
         assert!(!needs("/livez") && !needs("/v1/openapi.json") && !needs("/v1"));
     }

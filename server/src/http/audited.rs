@@ -27,6 +27,8 @@ pub(crate) struct Note(Option<Arc<Mutex<Noted>>>);
 
 #[derive(Default)]
 struct Noted {
+    /// What the door is called where the route does not say it.
+    door: Option<&'static str>,
     query: Option<String>,
     asked: Map<String, Value>,
     /// Bytes that `asked` may still take.
@@ -36,6 +38,10 @@ struct Noted {
     shown: Option<Shown>,
     denied: Vec<String>,
 }
+
+/// What went wrong, in the extensions of an answer that says it in its own words.
+#[derive(Clone)]
+pub(super) struct Told(pub(super) ApiError);
 
 /// What an answer shows.
 struct Shown {
@@ -52,6 +58,11 @@ impl Note {
         if let Some(noted) = &self.0 {
             put(&mut noted.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Which of the doors behind one route it is.
+    pub(crate) fn door(&self, door: &'static str) {
+        self.with(|noted| noted.door = Some(door));
     }
 
     /// The query; only its HMAC is recorded unless the configuration wants its text.
@@ -196,19 +207,20 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     let head = Head {
         request_id: request_id.as_ref().map_or("", |RequestId(id)| id),
         method: method.as_str(),
-        door: door.as_deref().unwrap_or("none"),
+        door: noted.door.or(door.as_deref()).unwrap_or("none"),
         identified,
         unidentified,
         policy,
     };
-    let error = response.extensions().get::<ApiError>().map(|error| error.code);
+    let told = || response.extensions().get().map(|Told(error)| error.code);
+    let error = response.extensions().get::<ApiError>().map(|error| error.code).or_else(told);
     let body = decision(audit, head, noted, response.status(), error);
     if audit.record(body).await { response } else { ApiError::new(Code::AuditUnavailable).into_response() }
 }
 
 /// `/v1/admin/why_not` is `admin/why_not`, `/v1/tools/{*ref}` is `tools`.
 fn door(route: &str) -> &str {
-    let below = route.strip_prefix(DOORS).unwrap_or(route);
+    let below = route.strip_prefix(DOORS).unwrap_or(route).trim_start_matches('/');
     below.split_once("/{").map_or(below, |(door, _)| door)
 }
 
@@ -282,6 +294,7 @@ mod tests {
             ("/v1/tools/{*ref}", "tools"),
             ("/v1/admin/why_not", "admin/why_not"),
             ("/v1/admin/grants/{id}", "admin/grants"),
+            ("/mcp", "mcp"),
         ] {
             assert_eq!(door(route), expected);
         }

@@ -2,6 +2,8 @@
 
 mod search;
 
+mod mcp;
+
 mod admin;
 mod admin_audit;
 mod admin_policy;
@@ -22,9 +24,12 @@ mod documented;
 mod observe;
 mod openapi;
 mod problem;
+mod protected;
 mod trace;
 
 pub(crate) use audited::Note;
+pub(crate) use observe::{is_harmless_id, log as log_error};
+pub(crate) use trace::TraceContext;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -42,6 +47,7 @@ pub fn app(state: AppState) -> Router {
         .split_for_parts()
         .0
         .route(openapi::PATH, get(openapi::document))
+        .route(mcp::PATH, mcp::route(&state))
         .fallback(|| async { ApiError::new(Code::NoSuchRoute) })
         .method_not_allowed_fallback(|| async { ApiError::new(Code::MethodNotAllowed) })
         .layer(axum::middleware::from_fn(asked::refuse))
@@ -53,7 +59,8 @@ pub fn app(state: AppState) -> Router {
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
     Router::new()
         .fallback_service(routes)
-        .layer(axum::middleware::from_fn_with_state(state, asked::identify))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), asked::identify))
+        .layer(axum::middleware::from_fn_with_state(state, protected::challenge))
         .layer(compressed::layer())
         .layer(axum::middleware::from_fn(compressed::negotiate))
 }
@@ -81,6 +88,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(admin_audit::audit))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+        .routes(routes!(protected::metadata))
+        .routes(routes!(protected::mcp_metadata))
 }
 
 /// A JSON answer that was serialised already, which a shared cache may not keep.

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
+use super::audited::Told;
 use super::problem;
 use super::trace::{TRACEPARENT, TraceContext};
 use crate::engine::ms_since;
@@ -53,6 +54,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
             log(&error);
             problem::write(&error, &request_id, &mut response);
         }
+        if let Some(Told(error)) = response.extensions().get() {
+            log(error);
+        }
         // What is taken over was checked, and what is made is hexadecimal: both are header values.
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
@@ -71,7 +75,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
 }
 
 /// Errors are logged here and nowhere else. What an operator must act on is louder than what a caller did wrong.
-fn log(error: &ApiError) {
+pub(crate) fn log(error: &ApiError) {
     let code = error.code.as_str();
     let mut causes = String::new();
     let mut cause = error.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
@@ -91,16 +95,22 @@ fn log(error: &ApiError) {
                 "a caller asks too often; until the next answer, refusals are only counted"
             )
         }
+        Code::Forbidden => tracing::warn!(error.code = code, "request under a name or from a page that is not allowed"),
         Code::Unauthenticated => tracing::warn!(error.code = code, error.cause = causes, "request without identity"),
         _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),
     }
 }
 
-/// The caller's id, if it is harmless: letters, digits and `._-` only, since it goes into logs.
+/// The caller's id, if it is harmless.
 fn taken_over(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    is_harmless_id(id).then(|| id.to_owned())
+}
+
+/// Whether a caller's id may go into logs: some letters, digits and `._-` only.
+pub(crate) fn is_harmless_id(id: &str) -> bool {
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    ((1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(harmless)).then(|| id.to_owned())
+    (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(harmless)
 }
 
 fn made() -> String {

@@ -5,8 +5,8 @@ use axum::response::Response;
 
 use super::body::Body;
 use super::json;
-use crate::doors::wire::{SearchToolsAnswer, SearchToolsRequest};
-use crate::doors::{self, Caller, to_json};
+use crate::doors::wire::{SearchToolsRequest, ShapedAnswer};
+use crate::doors::{self, Caller, shaped, to_json};
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -14,7 +14,7 @@ use crate::state::AppState;
 #[utoipa::path(
     post, path = "/v1/search_tools", tag = "tools", request_body = SearchToolsRequest,
     responses(
-        (status = 200, body = SearchToolsAnswer),
+        (status = 200, body = ShapedAnswer),
         (status = 410, description = "The cursor's generation is gone; start again"),
     )
 )]
@@ -23,5 +23,6 @@ pub(super) async fn search_tools(
     caller: Caller,
     Body(request): Body<SearchToolsRequest>,
 ) -> Result<Response, ApiError> {
-    doors::search_tools(&state, caller, request, |answer| to_json(&answer)).await.map(json)
+    let shape = request.shape;
+    doors::search_tools(&state, caller, request, move |answer| to_json(&shaped(answer, shape))).await.map(json)
 }

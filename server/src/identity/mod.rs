@@ -96,6 +96,12 @@ impl Identifier {
         Self { gateway, issuers, keys: ApiKeys::new(KeyFile::new(keys_file)) }
     }
 
+    /// The identity providers whose tokens are accepted. A gateway's are not for clients to ask for.
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        let providers = self.issuers.iter().filter(|issuer| !issuer.is_gateway());
+        providers.flat_map(TokenIssuer::issuers).cloned().collect()
+    }
+
     /// Takes over changed API keys, and fetches issuers' keys where it is time to. Blocks on the disk alone.
     pub(crate) fn refresh(&self) {
         self.keys.reload();

@@ -34,6 +34,14 @@ pub(crate) struct Granted {
     pub(crate) policy_version: Arc<str>,
 }
 
+impl Granted {
+    /// What an operator sees: everything, by no policy.
+    pub(crate) fn everything() -> Self {
+        let grant = Grant::everything();
+        Self { fingerprint: grant.fingerprint(), grant, exact: false, policy_version: "none".into() }
+    }
+}
+
 /// The policy in force.
 pub(crate) struct Policies {
     path: PathBuf,

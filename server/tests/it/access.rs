@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use shortlist_index::Tool;
 
+use crate::mcp;
+
 use crate::harness::{
     ALICE, Answer, BOB, EVERYTHING, NAMESPACES, SCOPES, Server, WORDS, Who, pick, random_tools, tool,
 };
@@ -82,8 +84,13 @@ async fn all_answers(server: &Server, rng: &mut fastrand::Rng, refs: &[String]) 
     }
     follow(server, "/v1/list_namespaces", json!({ "limit": 3 }), &mut answers).await;
     answers.push(server.post(&WHO, "/v1/list_namespaces", json!({ "prefix": "b" })).await);
+    for shape in ["anthropic", "openai"] {
+        let body = json!({ "query": pick(rng, &WORDS), "shape": shape });
+        answers.push(server.post(&WHO, "/v1/search_tools", body).await);
+    }
     for some in refs.chunks(20) {
         answers.push(server.post(&WHO, "/v1/get_tool_details", json!({ "refs": some })).await);
+        answers.push(mcp::call(server, &WHO, "get_tool_details", json!({ "refs": some })).await);
     }
     for reference in refs {
         answers.push(server.get(&WHO, &format!("/v1/tools/{reference}")).await);
@@ -95,6 +102,10 @@ async fn follow(server: &Server, door: &str, mut body: Value, answers: &mut Vec<
     // More pages than any of these lists has: an endless cursor is a failure too.
     for _ in 0..200 {
         let answer = server.post(&WHO, door, body.clone()).await;
+        // The same over MCP, which gives the same, and text of its own.
+        let over_mcp = mcp::call(server, &WHO, door.trim_start_matches("/v1/"), body.clone()).await;
+        assert_eq!(over_mcp.ok()["result"]["structuredContent"], answer.ok());
+        answers.push(over_mcp);
         body["cursor"] = answer.ok()["next_cursor"].clone();
         answers.push(answer);
         if body["cursor"].is_null() {
@@ -140,7 +151,10 @@ fn check_inside(answers: &[Answer], visible: &[Tool], seed: u64) {
     let visible: Vec<String> = visible.iter().map(|tool| tool.reference.to_string()).collect();
     let mut n_seen = 0;
     for answer in answers.iter().filter(|answer| answer.status.is_success()) {
-        let body = answer.json();
+        let mut body = answer.json();
+        if body["result"].is_object() {
+            body = body["result"]["structuredContent"].take();
+        }
         let hits = body["hits"].as_array().into_iter().flatten();
         let tools = body["tools"].as_array().into_iter().flatten().map(|found| &found["tool"]);
         for reference in hits.chain(tools).filter_map(|tool| tool["ref"].as_str()) {

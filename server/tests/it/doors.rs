@@ -274,6 +274,8 @@ async fn the_openapi_document_lists_every_door_and_publishes_the_limits() {
     let document = server.get(&ALICE, "/v1/openapi.json").await.ok();
     let paths: Vec<&String> = document["paths"].as_object().expect("paths").keys().collect();
     let expected = [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
         "/livez",
         "/readyz",
         "/v1/admin/audit",

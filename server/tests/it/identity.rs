@@ -8,11 +8,12 @@ use axum::http::Request;
 
 use crate::harness::{ALICE, Answer, EVERYTHING, SECRET, Server, tool};
 
-const DOORS: [(&str, &str); 4] = [
+const DOORS: [(&str, &str); 5] = [
     ("POST", "/v1/search_tools"),
     ("POST", "/v1/get_tool_details"),
     ("POST", "/v1/list_namespaces"),
     ("GET", "/v1/tools/m://a.b"),
+    ("POST", "/mcp"),
 ];
 
 async fn ask(server: &Server, door: (&str, &str), peer: Option<[u8; 4]>, headers: &[(&str, &str)]) -> Answer {

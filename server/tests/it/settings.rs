@@ -25,7 +25,7 @@ fn everything_may_be_left_out_and_files_are_found_beside_the_configuration() {
     let empty = load("").expect("nothing needs to be there");
     assert!(empty.secret.is_none() && empty.gateway.is_none() && empty.issuers.is_empty());
     let whole = load(&format!(
-        "listen = \"0.0.0.0:80\"\npolicy = \"p.toml\"\nsecret_file = \"secret\"\n[gateway]\npeers = [\"10.0.0.0/8\"]\n\
+        "listen = \"0.0.0.0:80\"\npublic_url = \"https://tools.example/\"\npolicy = \"p.toml\"\nsecret_file = \"secret\"\n[gateway]\npeers = [\"10.0.0.0/8\"]\n\
          secret_file = \"secret\"\n{}{}",
         entra(
             "realm = \"entra\"\ntenants = [\"t\"]\nclock_skew = \"30s\"\nclaims = { user = \"email\", groups = [] }\n"
@@ -35,6 +35,7 @@ fn everything_may_be_left_out_and_files_are_found_beside_the_configuration() {
     let whole = whole.expect("a configuration");
     assert!(whole.policy.is_some_and(|path| path.ends_with("p.toml") && path.is_absolute()));
     assert!(whole.secret.is_some() && whole.gateway.is_some_and(|gateway| gateway.secret.is_some()));
+    assert_eq!(whole.mcp.public_url.as_deref(), Some("https://tools.example"));
     assert_eq!(whole.issuers.iter().map(TokenIssuer::name).collect::<Vec<_>>(), ["hub", "entra"]);
 }
 
@@ -51,6 +52,10 @@ fn what_is_wrong_is_named_with_what_to_write() {
     check("secret_file = \"secret\"\nsecret_env = \"X\"".to_owned(), "keep one");
     check("secret_env = \"SHORTLIST_NO_SUCH_VARIABLE\"".to_owned(), "is not set");
     check("[gateway]\npeers = [\"localhost\"]".to_owned(), "`peers` of [gateway]");
+    check("public_url = \"https://tools.example/path\"".to_owned(), "`public_url`");
+    check("[mcp]\nallowed_hosts = [\"https://a.example\"]".to_owned(), "`allowed_hosts` of [mcp]");
+    check("[mcp]\nallowed_origins = [\"a.example\"]".to_owned(), "`allowed_origins` of [mcp]");
+    check("[mcp]\norigins = []".to_owned(), "unknown field `origins`");
     check("[gateway]\nsecret = \"0123456789abcdef0\"".to_owned(), "secret_file");
     check("[[issuer]]\nname = \"x\"".to_owned(), "missing field `issuer`");
     check(entra("audience = \"twice\""), "duplicate key");

@@ -19,7 +19,7 @@ pub use bench::{
 };
 pub use keys::{KeysAction, KeysArgs};
 pub use policy::{PolicyAction, PolicyArgs};
-pub use serve::{DemoArgs, ServeArgs};
+pub use serve::{DemoArgs, McpArgs, ServeArgs};
 pub use sources::{QuarantineAction, QuarantineArgs, SourcesAction, SourcesArgs};
 pub use stored::{AssetsAction, AssetsArgs, GenerationsAction, GenerationsArgs};
 pub use sync::{PublishArgs, RebuildArgs, SyncArgs};
@@ -51,6 +51,8 @@ pub enum Command {
     Publish(PublishArgs),
     /// Answer searches over HTTP
     Serve(ServeArgs),
+    /// Answer one agent over the standard streams, by the Model Context Protocol
+    Mcp(McpArgs),
     /// Make, list and revoke the API keys of services
     Keys(KeysArgs),
     /// Search for tools

@@ -1,4 +1,4 @@
-//! The flags of `demo` and `serve`.
+//! The flags of `demo`, `serve` and `mcp`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use shortlist_server::audit::OnFailure;
 use shortlist_server::{Network, parse_duration};
+
+use crate::viewer::ViewerArgs;
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
@@ -93,4 +95,13 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
 fn interval(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text)?;
     if (100..=86_400_000).contains(&time.as_millis()) { Ok(time) } else { Err("from 100ms to 24h".to_owned()) }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct McpArgs {
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+    /// Load the reranker, so that searches may ask for it
+    #[arg(long)]
+    pub rerank: bool,
 }

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod details;
 pub mod generations;
 pub mod keys;
+pub mod mcp;
 pub mod namespaces;
 pub mod policy;
 pub mod publish;

@@ -71,6 +71,7 @@ fn config(home: &Path, args: &ServeArgs, settings: Settings) -> Result<Config> {
     let mut config = Config::new(home.to_owned(), policy, secret, identity);
     config.audit = audit;
     config.tls = settings.tls;
+    config.mcp = settings.mcp;
     config.connections = settings.connections;
     config.rates = settings.rates;
     Ok(config)
@@ -119,6 +120,8 @@ pub async fn stop_signal() {
 pub fn log(json: bool) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn,tantivy=warn,hnsw_rs=warn"));
+    // rmcp's log repeats whole messages, with their queries. What an operator needs of it our own log says.
+    let filter = filter.add_directive("rmcp=error".parse().expect("a directive"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
         builder.json().init();

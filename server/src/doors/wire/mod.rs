@@ -8,11 +8,15 @@ mod namespaces;
 mod schema;
 mod search;
 mod tool;
+mod vendor;
 
 pub(crate) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
-pub(crate) use schema::values;
+pub(crate) use schema::{REF_FORMAT, values};
 pub(crate) use search::{
     Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode, SearchToolsAnswer,
     SearchToolsRequest,
 };
 pub(crate) use tool::{AnnotationsBody, FoundTool, ToolBody, ToolDetailsAnswer, ToolDetailsRequest};
+pub(crate) use vendor::{
+    AnthropicAnswer, AnthropicTool, OpenAiAnswer, OpenAiFunction, OpenAiOutput, Shape, ShapedAnswer, ToolReference,
+};

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::Array;
 
 use super::schema::values;
 use super::tool::AnnotationsBody;
+use super::vendor::Shape;
 
 /// What `search_tools` takes.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -46,6 +47,9 @@ pub(crate) struct SearchToolsRequest {
     /// Whether every vector is compared, where else a graph may miss a neighbour. Slower on the largest catalogs.
     #[serde(default)]
     pub(crate) exact: bool,
+    /// For agents of a vendor's models: the answer in the shape that the vendor's own tool search takes, with whole definitions.
+    /// `detail` and `max_tokens` are left out then.
+    pub(crate) shape: Option<Shape>,
 }
 
 /// Exact values; an empty list does not narrow, and within a list any value is enough.

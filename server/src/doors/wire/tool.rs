@@ -53,9 +53,9 @@ pub(crate) struct ToolBody {
     /// One line of what it does.
     summary: String,
     /// What it does, in its source's words.
-    description: String,
+    pub(crate) description: String,
     /// The JSON Schema of what it takes.
-    input_schema: Option<Value>,
+    pub(crate) input_schema: Option<Value>,
     /// The JSON Schema of what it gives.
     output_schema: Option<Value>,
     /// What it claims about its effects.
