@@ -11,6 +11,8 @@ mod errors;
 mod identity;
 mod kill;
 mod ledger;
+#[cfg(unix)]
+mod mcp;
 mod models;
 mod policy;
 mod program;

@@ -63,7 +63,7 @@ impl Server {
         self.client.get(format!("{}/readyz", self.base)).send().is_ok_and(|answer| answer.status().is_success())
     }
 
-    fn post(&self, door: &str, user: &str, body: &Value) -> Response {
+    pub fn post(&self, door: &str, user: &str, body: &Value) -> Response {
         let request = self.client.post(format!("{}/v1/{door}", self.base)).json(body);
         let request = request.header("x-shortlist-user", user).header("x-shortlist-secret", SECRET);
         request.send().expect("an answer")
