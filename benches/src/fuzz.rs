@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use self::doors::{request, token};
+use self::doors::{message, request, token};
 use self::sources::{google_discovery, hub, jsonl, listing, openapi, parquet, worker};
 use self::written::{audit, discovery, key_file, keys, policy, refs, serve_config, sync_config};
 
@@ -29,7 +29,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "refs", run: refs, seeds: &[b"google://drive.files.list@1.0.0-beta.2", b"m://a%2Eb.GET%20%2Fc"] },
     Target { name: "policy", run: policy, seeds: &[POLICY] },
     Target { name: "sync_config", run: sync_config, seeds: &[SYNC_CONFIG] },
@@ -69,6 +69,7 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "automation_hub", run: hub, seeds: &[HUB] },
     Target { name: "arcade", run: worker, seeds: &[ARCADE] },
     Target { name: "mcp", run: listing, seeds: &[MCP] },
+    Target { name: "mcp_message", run: message, seeds: &MESSAGES },
 ];
 
 const POLICY: &[u8] = b"admins = [\"user:root\"]\n[[rule]]\neffect = \"allow\"\nto = [\"group:a\", \"everyone\"]\nrefs = [\"g*://?.*@2.*\"]\n\
@@ -105,6 +106,33 @@ const ARCADE: &[u8] = br#"[{"name":"Send","fully_qualified_name":"Mail.Send@1.0"
     "output":{"value_schema":{"val_type":"json"}},"requirements":{"authorization":{"provider_id":"google","provider_type":"oauth2","oauth2":{"scopes":["s"]}}}}]"#;
 const MCP: &[u8] = br#"{"tools":[{"name":"a","title":"A","description":"d","inputSchema":{"type":"object","properties":{"x":{"type":"string"}}},
     "annotations":{"readOnlyHint":true,"destructiveHint":false}}],"nextCursor":"","ttlMs":1000,"cacheScope":"public"}"#;
+
+const MESSAGES: [&[u8]; 6] = [
+    br#"2025-11-25
+
+
+{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}"#,
+    br#"
+
+
+{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"search_tools","arguments":{"query":"qzxcommoo","detail":"full","limit":5}}}"#,
+    br#"
+
+
+{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_tool_details","arguments":{"refs":["m://closed.tool_000010","m://open.tool_000001"]},"_meta":{"x-request-id":"a","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}}"#,
+    br#"2026-07-28
+tools/call
+list_namespaces
+{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_namespaces","arguments":{"prefix":"c"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#,
+    br#"2026-07-28
+server/discover
+
+{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#,
+    br#"
+
+
+{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"x"}}"#,
+];
 
 /// Gives the bytes to `read` as a file.
 fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {

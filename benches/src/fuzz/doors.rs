@@ -47,6 +47,24 @@ pub(super) fn request(bytes: &[u8]) {
     }
 }
 
+/// A message of MCP: a line each for the protocol's version, the method and the name in the head, then the body. Whatever is
+/// answered with a body is JSON.
+pub(super) fn message(bytes: &[u8]) {
+    let mut lines = bytes.splitn(4, |&byte| byte == b'\n');
+    let mut request = server::request(&Method::POST, "/mcp").header("host", "localhost");
+    request = request.header("accept", "application/json, text/event-stream");
+    for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
+        let value = lines.next().filter(|line| !line.is_empty()).map(HeaderValue::from_bytes);
+        if let Some(Ok(value)) = value {
+            request = request.header(name, value);
+        }
+    }
+    let body = Body::from(lines.next().unwrap_or_default().to_vec());
+    let (status, body) = whole_answer(request.body(body).expect("a request"));
+    let is_json = serde_json::from_slice::<serde_json::Value>(&body).is_ok();
+    assert!(if status == StatusCode::ACCEPTED { body.is_empty() } else { is_json }, "{status}");
+}
+
 /// A token as it comes, which nobody can have signed; or, after a zero, a head and claims in a line each, which are signed as
 /// the gateway does, so that what stands behind the signature is read too.
 pub(super) fn token(bytes: &[u8]) {
@@ -70,6 +88,10 @@ fn sign(lines: &[u8]) -> Vec<u8> {
 }
 
 fn answer(request: Request<Body>) -> StatusCode {
+    whole_answer(request).0
+}
+
+fn whole_answer(request: Request<Body>) -> (StatusCode, Vec<u8>) {
     static SERVER: OnceLock<(Router, Runtime, TempDir)> = OnceLock::new();
     let (router, runtime, _) = SERVER.get_or_init(|| {
         let home = tempfile::tempdir().expect("a folder");
@@ -82,8 +104,8 @@ fn answer(request: Request<Body>) -> StatusCode {
     });
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
     let text = String::from_utf8_lossy(&body);
-    assert!(!text.contains("\"closed\"") && !text.contains("\"namespace\":\"c"), "a hidden tool is told: {text}");
-    status
+    assert!(!text.contains("[\"closed\"]") && !text.contains("\"namespace\":\"c"), "a hidden tool is told: {text}");
+    (status, body.to_vec())
 }
 
 fn start(home: &Path) -> Result<Router, BenchError> {
