@@ -15,8 +15,13 @@ schemathesis.openapi.format(
 
 # By these, a request that keeps to the schemas may be refused all the same.
 MEANING = {"bad_ref", "bad_cursor", "stale_cursor", "precondition_failed"}
-# A rule must select something, and a time be one: by these fields, what else has a wrong value.
-MEANING_AT = {("/v1/admin/policy/rules", ""), ("/v1/admin/audit", "/since"), ("/v1/admin/audit", "/until")}
+# A rule must select something, a time be one, and a vendor's shape stand without `detail`: by these fields, what else has a wrong value.
+MEANING_AT = {
+    ("/v1/admin/policy/rules", ""),
+    ("/v1/admin/audit", "/since"),
+    ("/v1/admin/audit", "/until"),
+    ("/v1/search_tools", "/shape"),
+}
 
 
 @schemathesis.check
