@@ -57,6 +57,7 @@
 
 // In reading order: the pipeline, the nouns, then the machinery.
 mod search;
+mod stages;
 mod why_not;
 
 mod filter;
@@ -102,7 +103,8 @@ pub use query::{DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_D
 pub use rerank::{CrossEncoder, RerankError, Reranker};
 pub use schema::{Parameter, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, SchemaError};
 pub use scopes::ScopeRequirement;
-pub use search::{Models, SearchError, search};
+pub use search::{Models, SearchError, search, search_followed};
+pub use stages::{Stage, Stages};
 pub use tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 pub use tool_ref::is_forbidden as is_forbidden_character;
 pub use tool_ref::{REF_BYTES_MAX, RefError, ToolRef, check_source};

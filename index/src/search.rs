@@ -12,6 +12,7 @@ use crate::generation::Snapshot;
 use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 use crate::rerank::Reranker;
+use crate::stages::{Stage, Stages};
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
 #[derive(Clone, Default)]
@@ -89,12 +90,27 @@ pub fn search(
     allowed: &AllowedSet,
     request: &SearchRequest,
 ) -> Result<Answer, SearchError> {
-    let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request)?;
+    search_followed(snapshot, models, allowed, request, &())
+}
+
+/// [`search`], telling `stages` which stage begins and ends. It has no part in the answer.
+///
+/// # Errors
+/// As [`search`].
+pub fn search_followed(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    request: &SearchRequest,
+    stages: &dyn Stages,
+) -> Result<Answer, SearchError> {
+    let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request, stages)?;
     candidates.truncate(DEPTH_MAX);
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
-    let hits = page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>()?;
+    let fetch = || page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>();
+    let hits = stages.run(Stage::Fetch, fetch)?;
     Ok(Answer { hits, more: end < candidates.len(), degraded })
 }
 
@@ -104,12 +120,13 @@ pub(crate) struct Ranked {
     pub degraded: Vec<Degraded>,
 }
 
-/// [`search`] without its page.
+/// [`search_followed`] without its page.
 pub(crate) fn ranked(
     snapshot: &Snapshot,
     models: &Models,
     allowed: &AllowedSet,
     request: &SearchRequest,
+    stages: &dyn Stages,
 ) -> Result<Ranked, SearchError> {
     check(snapshot, allowed, request)?;
     let mut degraded = Vec::new();
@@ -118,23 +135,25 @@ pub(crate) fn ranked(
 
     let query_vector = match request.mode {
         Mode::Lexical => None,
-        Mode::Dense | Mode::Hybrid => embed_query(snapshot, models, &request.query)
+        Mode::Dense | Mode::Hybrid => stages
+            .run(Stage::Embed, || embed_query(snapshot, models, &request.query))
             .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
             .ok(),
     };
     let graph = snapshot.graph.as_deref().filter(|_| !request.exact);
-    let dense =
-        query_vector.map(|vector| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0);
+    let nearest = |vector: Embedding| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0;
+    let dense = query_vector.map(|vector| stages.run(Stage::Dense, || nearest(vector)));
     // Without vectors there is still BM25, even where only vectors were asked for.
     let lexical = match (request.mode, &dense) {
         (Mode::Dense, Some(_)) => None,
-        _ => Some(snapshot.lexical.search(&request.query, allowed, DEPTH_MAX)?),
+        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(&request.query, allowed, DEPTH_MAX))?),
     };
 
     let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
-    let mut candidates = fuse(lexical.as_deref(), dense.as_deref(), depth);
+    let mut candidates = stages.run(Stage::Fuse, || fuse(lexical.as_deref(), dense.as_deref(), depth));
     if request.rerank {
-        match rerank_scores(snapshot, models, &request.query, &candidates)? {
+        let scores = stages.run(Stage::Rerank, || rerank_scores(snapshot, models, &request.query, &candidates));
+        match scores? {
             Ok(scores) => rerank(&mut candidates, &scores),
             Err(reason) => degraded.push(Degraded { stage: "rerank", reason }),
         }

@@ -1,8 +1,11 @@
 //! What a caller may ask, to the edge and past it.
 
+use std::cell::RefCell;
+
 use fastrand::Rng;
 use shortlist_index::{
-    DEPTH_MAX, Grant, HashingEmbedder, LIMIT_MAX, Mode, Models, QUERY_CHARS_MAX, SearchRequest, search,
+    DEPTH_MAX, Grant, HashingEmbedder, LIMIT_MAX, Mode, Models, QUERY_CHARS_MAX, SearchRequest, Stage, Stages, search,
+    search_followed,
 };
 
 use crate::catalog::{Published, models, tools};
@@ -70,4 +73,43 @@ fn the_same_tools_give_the_same_answers() {
         };
         assert_eq!(ask(&one), ask(&two), "{query}");
     }
+}
+
+/// Remembers what was entered, and that it was left before the next.
+#[derive(Default)]
+struct Way(RefCell<Vec<(Stage, bool)>>);
+
+impl Stages for Way {
+    fn enter(&self, stage: Stage) {
+        assert!(self.0.borrow().iter().all(|(_, left)| *left), "{stage:?} begins inside another stage");
+        self.0.borrow_mut().push((stage, false));
+    }
+
+    fn leave(&self, stage: Stage) {
+        let mut way = self.0.borrow_mut();
+        let last = way.last_mut().expect("something was entered");
+        assert_eq!(*last, (stage, false));
+        last.1 = true;
+    }
+}
+
+#[test]
+fn a_search_tells_each_stage_that_it_runs_once_and_answers_the_same() {
+    use Stage::{Dense, Embed, Fetch, Fuse, Lexical, Rerank};
+    let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    let check = |models: &Models, mode: Mode, rerank: bool, expected: &[Stage]| {
+        let request = SearchRequest { mode, rerank, ..SearchRequest::new("list files") };
+        let way = Way::default();
+        let followed = search_followed(&snapshot, models, &allowed, &request, &way).expect("an answer");
+        assert_eq!(followed, search(&snapshot, models, &allowed, &request).expect("an answer"));
+        let way = way.0.into_inner();
+        assert!(way.iter().all(|(_, left)| *left));
+        assert_eq!(way.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), expected, "{mode}");
+    };
+    check(&models(), Mode::Lexical, false, &[Lexical, Fuse, Fetch]);
+    check(&models(), Mode::Dense, false, &[Embed, Dense, Fuse, Fetch]);
+    check(&models(), Mode::Hybrid, true, &[Embed, Dense, Lexical, Fuse, Rerank, Fetch]);
+    // Without a model the attempt is a stage too.
+    check(&Models::default(), Mode::Dense, false, &[Embed, Lexical, Fuse, Fetch]);
 }
