@@ -12,11 +12,12 @@ use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 use shortlist_index::{AllowedSet, Models, OpenError, Snapshot, Store};
 use tokio::sync::Semaphore;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::error::{ApiError, Code, Panicked};
 use crate::limits::{ALLOWED_SETS_KEPT, KEPT_IDLE};
 use crate::policy::Granted;
+use crate::telemetry::{Followed, Metrics, Tally, stage_span};
 
 /// The generation that serves, and the threads that compute on it.
 pub(crate) struct Engine {
@@ -25,11 +26,23 @@ pub(crate) struct Engine {
     models: Models,
     /// Resolved grants by the snapshot's serial and the grant's fingerprint.
     allowed: Cache<(u64, String), Arc<AllowedSet>>,
+    allowed_tally: Tally,
     /// One permit for each request that runs or waits.
     admitted: Arc<Semaphore>,
     /// One permit for each request that runs.
     running: Arc<Semaphore>,
+    n_running: usize,
+    n_waiting: usize,
     timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// How much work there is.
+pub(crate) struct Load {
+    pub(crate) n_running: usize,
+    pub(crate) n_waiting: usize,
+    pub(crate) running_max: usize,
+    pub(crate) waiting_max: usize,
 }
 
 /// A snapshot with the number under which this process knows it. A generation's own number may come back with other
@@ -50,6 +63,8 @@ pub(crate) struct View {
     pub(crate) queue_ms: f64,
     /// Time spent resolving the grant; next to nothing when it was in the cache.
     pub(crate) allow_ms: f64,
+    /// Where the stages of the work are measured.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl View {
@@ -59,15 +74,25 @@ impl View {
 }
 
 impl Engine {
-    pub(crate) fn new(models: Models, n_running: usize, n_waiting: usize, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        models: Models,
+        n_running: usize,
+        n_waiting: usize,
+        timeout: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             current: ArcSwapOption::empty(),
             serials: AtomicU64::new(0),
             models,
             allowed: Cache::builder().max_capacity(ALLOWED_SETS_KEPT).time_to_idle(KEPT_IDLE).build(),
+            allowed_tally: Tally::default(),
             admitted: Arc::new(Semaphore::new(n_running + n_waiting)),
             running: Arc::new(Semaphore::new(n_running)),
+            n_running,
+            n_waiting,
             timeout,
+            metrics,
         }
     }
 
@@ -93,6 +118,28 @@ impl Engine {
         self.current.load().as_ref().map(|serving| serving.snapshot.number())
     }
 
+    /// What can be said of the snapshot that serves, if any does.
+    pub(crate) fn look_at<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        self.current.load().as_ref().map(|serving| look(&serving.snapshot))
+    }
+
+    /// How much work there is now.
+    pub(crate) fn load(&self) -> Load {
+        let n_running = self.n_running.saturating_sub(self.running.available_permits());
+        let n_admitted = (self.n_running + self.n_waiting).saturating_sub(self.admitted.available_permits());
+        Load {
+            n_running,
+            n_waiting: n_admitted.saturating_sub(n_running),
+            running_max: self.n_running,
+            waiting_max: self.n_waiting,
+        }
+    }
+
+    /// How often a resolved grant was at hand.
+    pub(crate) fn allowed_tally(&self) -> &Tally {
+        &self.allowed_tally
+    }
+
     pub(crate) fn models(&self) -> &Models {
         &self.models
     }
@@ -116,16 +163,21 @@ impl Engine {
         let serving = self.current.load_full().ok_or_else(|| ApiError::new(Code::NotReady))?;
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| ApiError::new(Code::Overloaded))?;
         let finished = async {
-            let running = Arc::clone(&self.running).acquire_owned().await.map_err(ApiError::internal)?;
+            let running = Arc::clone(&self.running).acquire_owned().instrument(stage_span("queue")).await;
+            let running = running.map_err(ApiError::internal)?;
             let queue_ms = ms_since(start);
+            self.metrics.stage("queue", start.elapsed());
             let engine = Arc::clone(self);
             let span = Span::current();
             let work = move || {
                 // The permits go with the work: what timed out still occupies its thread until it ends.
                 let (_admitted, _running, _entered) = (admitted, running, span.enter());
-                let (allowed, allow_ms) = timed(|| engine.resolve(&serving, &granted));
+                let metrics = Arc::clone(&engine.metrics);
+                let (allowed, allow_ms) =
+                    timed(|| Followed::new(&metrics).run("allow", || engine.resolve(&serving, &granted)));
+                metrics.allowed(allowed.len());
                 let (models, policy_version) = (engine.models.clone(), Arc::clone(&granted.policy_version));
-                work(View { serving, allowed, models, policy_version, queue_ms, allow_ms })
+                work(View { serving, allowed, models, policy_version, queue_ms, allow_ms, metrics })
             };
             tokio::task::spawn_blocking(work).await.map_err(ended_early)?
         };
@@ -137,7 +189,13 @@ impl Engine {
 
     fn resolve(&self, serving: &Serving, granted: &Granted) -> Arc<AllowedSet> {
         let key = (serving.serial, granted.fingerprint.clone());
-        self.allowed.get_with(key, || Arc::new(serving.snapshot.allow(&granted.grant)))
+        let mut is_hit = true;
+        let allowed = self.allowed.get_with(key, || {
+            is_hit = false;
+            Arc::new(serving.snapshot.allow(&granted.grant))
+        });
+        self.allowed_tally.count(is_hit);
+        allowed
     }
 }
 

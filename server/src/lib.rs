@@ -29,8 +29,11 @@ mod watch;
 mod explain;
 mod ledger;
 
+pub mod telemetry;
+
 pub mod audit;
 
+mod authorities;
 mod clock;
 mod config;
 mod cursor;
@@ -43,8 +46,8 @@ mod origin;
 mod secret;
 
 pub use config::{
-    AuditSettings, Config, ConnectionLimits, GatewaySettings, McpSettings, Settings, SettingsError, parse_duration,
-    read_secret,
+    AuditSettings, Config, ConnectionLimits, GatewaySettings, McpSettings, Settings, SettingsError, TelemetrySettings,
+    parse_duration, read_secret,
 };
 pub use error::Code;
 pub use explain::{Explained, explain};

@@ -196,6 +196,20 @@ pub const AUDIT_RETURNED_BYTES_MAX: usize = 32 * 1024;
 /// The most bytes of a record: all of the above, each character escaped at the worst.
 pub const AUDIT_LINE_BYTES_MAX: usize = 512 * 1024;
 
+/// How many may read the metrics page at the same time. One Prometheus asks every few seconds; two make a pair.
+pub const METRICS_READERS_MAX: usize = 4;
+/// How long one attempt to send something to a collector may take, and how long it is tried in all before it is given up.
+pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of a collector's answer that are read; it says next to nothing.
+pub const COLLECTOR_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// How often it is said that the collector takes nothing, while that lasts.
+pub const COLLECTOR_WARNING_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How long the end of the server waits for the last traces and metrics to be sent.
+pub const TELEMETRY_CLOSE_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// How long reading the metrics may take.
+pub const METRICS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Records on a page of the admin door when the caller does not say.
 pub const AUDIT_LIMIT_DEFAULT: usize = 100;
 /// The most records on a page of the admin door.

@@ -16,6 +16,7 @@ use crate::rate::RateLimiter;
 use crate::secret::Secret;
 use crate::serve::{Places, Tls};
 use crate::statuses::StatusWatch;
+use crate::telemetry::{self, Metrics, Telemetry};
 use crate::watch::GenerationWatch;
 
 /// What every request shares. Cheap to clone.
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Places>,
     pub(crate) tls: Option<Tls>,
     pub(crate) mcp: McpSettings,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) drain_timeout: Duration,
     pub(crate) poll_interval: Duration,
 }
@@ -64,8 +67,11 @@ impl AppState {
 
     /// Before the first look.
     fn unseen(config: Config, models: Models) -> Self {
-        let engine = Engine::new(models, config.n_running.max(1), config.n_waiting, config.request_timeout);
-        Self(Arc::new(Shared {
+        let meter = config.telemetry.meter();
+        let metrics = Arc::new(Metrics::new(&meter));
+        let n_running = config.n_running.max(1);
+        let engine = Engine::new(models, n_running, config.n_waiting, config.request_timeout, Arc::clone(&metrics));
+        let state = Self(Arc::new(Shared {
             engine: Arc::new(engine),
             policies: Policies::new(config.policy, &config.home),
             cursors: CursorKey::new(&config.secret),
@@ -78,9 +84,13 @@ impl AppState {
             connections: config.connections,
             tls: config.tls,
             mcp: config.mcp,
+            telemetry: config.telemetry,
+            metrics,
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,
-        }))
+        }));
+        telemetry::observe(&meter, &state.0);
+        state
     }
 
     /// Looks once at the API keys, the policy with its run-time rules, the certificate and the current generation, and takes over what is new

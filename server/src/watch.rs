@@ -2,6 +2,7 @@
 //!
 //! Both are polled. A poll costs a few system calls a second, works on every file system, and cannot miss a change for good.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -16,6 +17,8 @@ pub(crate) struct GenerationWatch {
     store: Store,
     /// Held only for the length of a look, so that two looks never open the same generation.
     refused: Mutex<Option<Refused>>,
+    /// Whether something is refused, for whoever cannot wait for the end of a look.
+    refuses: AtomicBool,
     /// When the generation that serves was written, as its manifest says on disk.
     written: Mutex<Option<SystemTime>>,
 }
@@ -29,17 +32,27 @@ struct Refused {
 
 impl GenerationWatch {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, refused: Mutex::new(None), written: Mutex::new(None) }
+        Self { store, refused: Mutex::new(None), refuses: AtomicBool::new(false), written: Mutex::new(None) }
     }
 
     /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies. When
     /// nothing serves yet, the newest older one that verifies will do.
     pub(crate) fn look(&self, engine: &Engine) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_once(engine, &mut refused);
+        self.refuses.store(refused.is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether what is current now was refused when it was looked at last.
+    pub(crate) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Relaxed)
+    }
+
+    fn look_once(&self, engine: &Engine, refused: &mut Option<Refused>) {
         let current = match self.store.current() {
             Ok(current) => current,
             Err(error) => {
-                if remember(&mut refused, None) {
+                if remember(refused, None) {
                     tracing::error!(error = %error, "cannot read which generation is current; the one before it serves on");
                 }
                 return;
@@ -68,7 +81,7 @@ impl GenerationWatch {
                     tracing::info!(generation = number, generation.before = serving, "generation is serving");
                 }
                 Err(error) => {
-                    remember(&mut refused, current);
+                    remember(refused, current);
                     tracing::error!(
                         generation = number, generation.serving = serving, error = %error,
                         "generation refused; the one before it serves on"
@@ -76,12 +89,12 @@ impl GenerationWatch {
                 }
             },
             (_, None) => {
-                self.open_first(engine, current, &mut refused);
+                self.open_first(engine, current, refused);
                 *written = engine.number().and_then(|number| self.store.written(number));
             }
             // CURRENT is gone; what serves is still whole.
             (None, Some(serving)) => {
-                if remember(&mut refused, None) {
+                if remember(refused, None) {
                     tracing::error!(
                         generation.serving = serving,
                         "no generation is current any more; this one serves on"

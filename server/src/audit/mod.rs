@@ -226,7 +226,10 @@ impl Audit {
         }
         let (ack, acked) = oneshot::channel();
         let entry = Entry { body, at: SystemTime::now(), ack };
+        // Counted before it is sent, for it may be written at once.
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         if self.sender.as_ref().is_none_or(|sender| sender.try_send(entry).is_err()) {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.miss(1);
             return serves_on;
         }
@@ -251,6 +254,11 @@ impl Audit {
     /// The query as it stands in the log.
     pub(crate) fn hmac(&self, query: &str) -> String {
         shortlist_index::hex(&keyed(&self.keys.query, &[query.as_bytes()]))
+    }
+
+    /// Decisions that wait to be written.
+    pub(crate) fn n_waiting(&self) -> u64 {
+        self.shared.waiting.load(Ordering::Relaxed)
     }
 
     /// How it is kept.

@@ -35,6 +35,8 @@ pub(super) struct Shared {
     /// Decisions that were not recorded and of which the log does not know yet.
     missed: AtomicU64,
     missed_ever: AtomicU64,
+    /// Decisions that were sent to the thread and are not dealt with yet.
+    pub(super) waiting: AtomicU64,
 }
 
 impl Shared {
@@ -164,6 +166,7 @@ impl Writer {
                 self.anchor();
             }
         }
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         let end = Entry { body: b"{\"kind\":\"end\"}".to_vec(), at: SystemTime::now(), ack: oneshot::channel().0 };
         self.write_and_tell(vec![end]);
         self.anchor();
@@ -196,6 +199,7 @@ impl Writer {
         }
         self.note(written);
         self.shared.stalled.store(false, Ordering::Relaxed);
+        self.shared.waiting.fetch_sub(group.len() as u64, Ordering::Relaxed);
         for entry in group {
             // Whoever asked may be gone.
             let _ = entry.ack.send(is_written);

@@ -26,8 +26,12 @@
 //! [audit]                              # see `audit`
 //!
 //! [mcp]                                # see `mcp`
+//!
 //! [[issuer]]                           # tokens of an identity provider; see `tokens`
 //! [[gateway_token]]                    # tokens that a gateway signs by itself
+//!
+//! [telemetry]                          # see `telemetry`
+//! metrics_listen = "127.0.0.1:9464"
 //! ```
 
 use std::fs::File;
@@ -41,6 +45,7 @@ use thiserror::Error;
 use super::audit::AuditSettings;
 use super::limits::{ConnectionLimits, LimitsFile};
 use super::mcp::{McpFile, McpSettings};
+use super::telemetry::{TelemetryFile, TelemetrySettings};
 use super::tls::TlsFile;
 use super::tokens::{self, GatewayTokenFile, IssuerFile};
 use crate::identity::TokenIssuer;
@@ -75,6 +80,8 @@ pub struct Settings {
     pub rates: Rates,
     /// To whom the MCP door answers, and how the server is reached.
     pub mcp: McpSettings,
+    /// Who reads what the server measures.
+    pub telemetry: TelemetrySettings,
 }
 
 /// Identity by headers.
@@ -137,6 +144,8 @@ struct SettingsFile {
     gateway_token: Vec<GatewayTokenFile>,
     #[serde(default)]
     audit: AuditSettings,
+    #[serde(default)]
+    telemetry: TelemetryFile,
 }
 
 #[derive(Deserialize)]
@@ -185,6 +194,7 @@ impl Settings {
             audit: file.audit.checked(folder)?,
             rates: file.limits.rates()?,
             mcp: McpSettings::of(file.public_url, file.mcp)?,
+            telemetry: file.telemetry.settings(folder).map_err(|reason| format!("[telemetry]: {reason}"))?,
         })
     }
 }

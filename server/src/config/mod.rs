@@ -6,6 +6,7 @@ mod duration;
 mod file;
 mod limits;
 mod mcp;
+mod telemetry;
 mod tls;
 mod tokens;
 
@@ -18,12 +19,14 @@ use crate::limits::{DRAIN_TIMEOUT, POLL_INTERVAL, REQUEST_TIMEOUT, RUNNING_PER_C
 use crate::rate::Rates;
 use crate::secret::Secret;
 use crate::serve::Tls;
+use crate::telemetry::Telemetry;
 
 pub use self::audit::AuditSettings;
 pub use self::duration::parse_duration;
 pub use self::file::{GatewaySettings, Settings, SettingsError, read_secret};
 pub use self::limits::ConnectionLimits;
 pub use self::mcp::McpSettings;
+pub use self::telemetry::TelemetrySettings;
 
 pub(crate) use self::file::read_bytes;
 
@@ -47,6 +50,8 @@ pub struct Config {
     pub rates: Rates,
     /// To whom the MCP door answers.
     pub mcp: McpSettings,
+    /// Who reads what is measured.
+    pub telemetry: Telemetry,
     /// Requests that compute at the same time; at least 1 is used.
     pub n_running: usize,
     /// Requests that may wait for one that computes; more are sent away with 503.
@@ -74,6 +79,7 @@ impl Config {
             connections: ConnectionLimits::default(),
             rates: Rates::default(),
             mcp: McpSettings::default(),
+            telemetry: Telemetry::none(),
             n_running,
             n_waiting: n_running * WAITING_PER_RUNNING,
             request_timeout: REQUEST_TIMEOUT,

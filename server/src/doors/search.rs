@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, SearchRequest, search};
+use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, SearchRequest, search_followed};
 
 use super::Caller;
 use super::render::{Rendered, render};
@@ -14,6 +14,7 @@ use crate::limits::{
     FILTER_VALUE_CHARS_MAX, FILTER_VALUES_MAX, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, TOKENS_MAX, TOKENS_MIN,
 };
 use crate::state::AppState;
+use crate::telemetry::Followed;
 
 /// The hits, as `write` puts them on the wire.
 ///
@@ -70,11 +71,14 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             },
             explain,
         };
-        let (answer, search_ms) = timed(|| search(view.snapshot(), &view.models, &view.allowed, &request));
+        let stages = Followed::new(&view.metrics);
+        let (answer, search_ms) =
+            timed(|| search_followed(view.snapshot(), &view.models, &view.allowed, &request, &stages));
         let answer = answer.map_err(refusal)?;
         let (n_hits, more) = (answer.hits.len(), answer.more);
-        let (rendered, render_ms) = timed(|| render(answer.hits, detail, max_tokens));
+        let (rendered, render_ms) = timed(|| stages.run("render", || render(answer.hits, detail, max_tokens)));
         let Rendered { hits, truncated } = rendered?;
+        view.metrics.searched(offset + n_hits == 0, answer.degraded.iter().map(|degraded| degraded.stage));
         let omitted = n_hits - hits.len();
         // A hit that fits at no level must not be offered for ever: with an empty page the next one starts past it.
         let passed = if omitted > 0 { hits.len().max(1) } else { n_hits };

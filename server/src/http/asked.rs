@@ -78,6 +78,9 @@ pub(super) async fn identify(State(state): State<AppState>, mut request: Request
                 request.extensions_mut().insert(Shut(shut));
             }
         }
+        if let Err(refusal) = &identified {
+            state.0.metrics.refused(refusal.kind());
+        }
         request.extensions_mut().insert(Asked(identified.map(Arc::new)));
     }
     next.run(request).await

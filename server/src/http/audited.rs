@@ -219,7 +219,7 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
 }
 
 /// `/v1/admin/why_not` is `admin/why_not`, `/v1/tools/{*ref}` is `tools`.
-fn door(route: &str) -> &str {
+pub(super) fn door(route: &str) -> &str {
     let below = route.strip_prefix(DOORS).unwrap_or(route).trim_start_matches('/');
     below.split_once("/{").map_or(below, |(door, _)| door)
 }

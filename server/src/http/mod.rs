@@ -54,7 +54,7 @@ pub fn app(state: AppState) -> Router {
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
         .layer(axum::middleware::from_fn_with_state(state.clone(), audited::record))
-        .layer(axum::middleware::from_fn(observe::observe))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), observe::observe))
         .with_state(state.clone());
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.
     Router::new()

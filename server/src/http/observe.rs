@@ -7,18 +7,22 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::audited::Told;
+use super::audited::door;
 use super::problem;
 use super::trace::{TRACEPARENT, TraceContext};
 use crate::engine::ms_since;
 use crate::error::{ApiError, Code};
 use crate::limits::REQUEST_ID_CHARS_MAX;
+use crate::state::AppState;
+use crate::telemetry::{begin_trace, end_trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,8 +31,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct RequestId(pub(super) Arc<str>);
 
 /// Serves one request.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
+    let metrics = &state.0.metrics;
+    let _in_flight = metrics.begin();
     let request_id: Arc<str> = taken_over(request.headers()).unwrap_or_else(made).into();
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     // The caller's span stands in the extensions, ours in the log and in the answer.
@@ -36,20 +42,36 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     if let Some(context) = traced {
         request.extensions_mut().insert(context);
     }
-    let ours = traced.map(TraceContext::child);
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let door = door(&route).to_owned();
     let span = tracing::info_span!(
         "request",
         request.id = %request_id,
         http.method = %request.method(),
         http.route = route,
-        trace.id = ours.map(|ours| tracing::field::display(format!("{:032x}", ours.trace_id))),
-        trace.span_id = ours.map(|ours| tracing::field::display(format!("{:016x}", ours.span_id))),
+        trace.id = Empty,
+        trace.span_id = Empty,
+        otel.name = format!("{} {route}", request.method()),
+        otel.kind = "server",
     );
+    // The span that is exported, where traces are collected; else one that only keeps the caller's trace together.
+    let ours = begin_trace(&span, traced).or_else(|| traced.map(TraceContext::child));
+    if let Some(ours) = ours {
+        span.record("trace.id", tracing::field::display(format!("{:032x}", ours.trace_id)));
+        span.record("trace.span_id", tracing::field::display(format!("{:016x}", ours.span_id)));
+    }
     async {
         let mut response = next.run(request).await;
         let mut is_repeated = false;
-        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        let error = response.extensions_mut().remove::<ApiError>();
+        let code = match error.as_ref().or(response.extensions().get().map(|Told(error)| error)) {
+            Some(error) => error.code.as_str(),
+            None if response.status().is_server_error() || response.status().is_client_error() => "other",
+            None => "ok",
+        };
+        metrics.answered(&door, code, start.elapsed());
+        end_trace(response.status(), code);
+        if let Some(error) = error {
             is_repeated = error.limited.is_some_and(|limited| limited.is_repeated);
             log(&error);
             problem::write(&error, &request_id, &mut response);
@@ -61,7 +83,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        if let Some(Ok(value)) = ours.map(|ours| HeaderValue::from_str(&ours.to_string())) {
+        if let Some(Ok(value)) = traced.and(ours).map(|ours| HeaderValue::from_str(&ours.to_string())) {
             response.headers_mut().insert(TRACEPARENT, value);
         }
         // A flood is not to fill the log.
@@ -97,6 +119,8 @@ pub(crate) fn log(error: &ApiError) {
         }
         Code::Forbidden => tracing::warn!(error.code = code, "request under a name or from a page that is not allowed"),
         Code::Unauthenticated => tracing::warn!(error.code = code, error.cause = causes, "request without identity"),
+        // The name of a field that is not known is the caller's word.
+        Code::UnknownField => tracing::debug!(error.code = code, "request refused"),
         _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),
     }
 }

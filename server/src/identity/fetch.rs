@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use reqwest::header::ACCEPT;
-use reqwest::{Certificate, Client, StatusCode, Url, redirect};
+use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::keyset::{KeySet, TENANT_MARK};
 use super::token::{object, shown};
+use crate::authorities::authorities;
 use crate::limits::{ISSUER_BYTES_MAX, ISSUER_TIMEOUT};
 
 /// Entra's name for "the tenants of all organisations", where a document for all of them stands.
@@ -81,12 +82,7 @@ impl Provider {
             builder = builder.no_proxy();
         }
         if let Some(path) = ca_file {
-            let pem = std::fs::read(path).map_err(|error| format!("`ca_file` {}: {error}", path.display()))?;
-            let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if authorities.is_empty() {
-                return Err(format!("`ca_file` {} holds no certificate in PEM", path.display()));
-            }
-            builder = builder.tls_certs_merge(authorities);
+            builder = builder.tls_certs_merge(authorities(path)?);
         }
         let client = builder.build().map_err(|error| format!("no client for {document} can be made: {error}"))?;
         Ok(Self { issuer: issuer.to_owned(), document, client })

@@ -23,6 +23,7 @@ use super::fetch::Provider;
 use super::keyset::KeySet;
 use super::token::{Presented, TokenRefusal};
 use crate::limits::KEY_WAITERS_MAX;
+use crate::telemetry::Tally;
 
 /// How keys are kept.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ pub(crate) struct KeyTimes {
 
 /// An issuer's keys.
 #[derive(Clone, Debug)]
-pub(super) struct FetchedKeys(Arc<Shared>);
+pub(crate) struct FetchedKeys(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -50,6 +51,7 @@ struct Shared {
     n_begun: AtomicU64,
     attempts: Mutex<Attempts>,
     waiting: Semaphore,
+    tally: Tally,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl FetchedKeys {
             n_begun: AtomicU64::new(0),
             attempts: Mutex::default(),
             waiting: Semaphore::new(KEY_WAITERS_MAX),
+            tally: Tally::default(),
         }))
     }
 
@@ -86,7 +89,9 @@ impl FetchedKeys {
         if token.key_id.is_none() {
             return Err(TokenRefusal::NoKeyId);
         }
-        if let Some(held) = self.held_for(token) {
+        let held = self.held_for(token);
+        self.0.tally.count(held.is_some());
+        if let Some(held) = held {
             return held.keys.verify(token, tenant);
         }
         let _waiting = self.0.waiting.try_acquire().map_err(|_| TokenRefusal::Crowded)?;
@@ -116,6 +121,21 @@ impl FetchedKeys {
         if is_due && Handle::try_current().is_ok() {
             drop(self.attempt());
         }
+    }
+
+    /// How often a token's key was at hand.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.0.tally
+    }
+
+    /// How old what is held is.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.0.held().map(|held| held.since.elapsed())
+    }
+
+    /// Whether the last fetch failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.0.attempts().trouble.is_some()
     }
 
     fn held_for(&self, token: &Presented<'_>) -> Option<Arc<Held>> {

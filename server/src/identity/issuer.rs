@@ -154,8 +154,16 @@ impl TokenIssuer {
 
     /// Fetches the keys anew if it is time to; does not wait for it.
     pub(super) fn refresh(&self) {
-        if let Keys::Fetched(keys) = &self.0.keys {
+        if let Some(keys) = self.fetched_keys() {
             keys.refresh();
+        }
+    }
+
+    /// The keys, unless they are configured.
+    pub(super) fn fetched_keys(&self) -> Option<&FetchedKeys> {
+        match &self.0.keys {
+            Keys::Fetched(keys) => Some(keys),
+            Keys::Fixed(_) => None,
         }
     }
 }

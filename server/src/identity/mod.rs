@@ -45,7 +45,7 @@ pub use self::issuer::TokenIssuer;
 pub use self::key_file::{ApiKey, KeyFile, KeyFileError};
 
 pub(crate) use self::claims::ClaimNames;
-pub(crate) use self::fetched::KeyTimes;
+pub(crate) use self::fetched::{FetchedKeys, KeyTimes};
 pub(crate) use self::headers::identity_headers;
 pub(crate) use self::issuer::{NewIssuer, NewKeys};
 pub(crate) use self::refusal::IdentityRefusal;
@@ -106,6 +106,11 @@ impl Identifier {
     pub(crate) fn refresh(&self) {
         self.keys.reload();
         self.issuers.iter().for_each(TokenIssuer::refresh);
+    }
+
+    /// The issuers whose keys are fetched, by name, with these keys.
+    pub(crate) fn fetched_keys(&self) -> impl Iterator<Item = (Arc<str>, &FetchedKeys)> {
+        self.issuers.iter().filter_map(|issuer| Some((issuer.shared_name(), issuer.fetched_keys()?)))
     }
 
     /// Who asks. `peer` is the address at the other end of the connection, never one from a header.

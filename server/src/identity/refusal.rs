@@ -55,3 +55,28 @@ pub(crate) enum IdentityRefusal {
     #[error("somebody who is no admin of the policy asks to act as somebody else")]
     NotAdmin,
 }
+
+impl IdentityRefusal {
+    /// A word for the kind of it, for the metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Limited => "rate_limited",
+            Self::Ambiguous(..) => "ambiguous",
+            Self::NoGateway => "no_gateway",
+            Self::Peer => "peer",
+            Self::Missing(_) | Self::Repeated(_) | Self::Unprintable(_) | Self::TooLong(..) | Self::TooMany(..) => {
+                "header"
+            }
+            Self::Secret => "secret",
+            Self::Scheme => "scheme",
+            Self::Unreadable(_) => "token_unreadable",
+            Self::Issuer(_) => "token_issuer",
+            Self::Token { refusal, .. } => refusal.kind(),
+            Self::Key => "key",
+            Self::KeyExpired(_) => "key_expired",
+            Self::NotOnBehalfOf(_) => "not_on_behalf_of",
+            Self::NotAdmin => "not_admin",
+        }
+    }
+}

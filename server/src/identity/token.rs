@@ -74,6 +74,26 @@ pub(crate) enum TokenRefusal {
     Crowded,
 }
 
+impl TokenRefusal {
+    /// A word for the kind of it, for the metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) | Self::Malformed => "token_unreadable",
+            Self::UnknownAlgorithm | Self::Algorithm(_) => "token_algorithm",
+            Self::Critical | Self::Kind | Self::Missing(_) | Self::Odd(_) | Self::TooMany(..) => "token_claims",
+            Self::Audience(_) => "token_audience",
+            Self::Expired | Self::NotYet | Self::TooOld => "token_time",
+            Self::Bound => "token_bound",
+            Self::Tenant => "token_tenant",
+            Self::Overage(_) => "token_overage",
+            Self::OtherRealm => "token_realm",
+            Self::NoKeyId | Self::UnknownKey => "token_key",
+            Self::Signature => "token_signature",
+            Self::NoKeys | Self::Crowded => "issuer_keys",
+        }
+    }
+}
+
 /// The claims of a token.
 pub(super) type Claims = Map<String, Value>;
 

@@ -19,6 +19,7 @@ use super::versions::{RunTimeError, Versions};
 use super::written::WrittenRule;
 use crate::limits::{GRANTS_KEPT, KEPT_IDLE, RUN_TIME_RULES_MAX};
 use crate::principal::Principal;
+use crate::telemetry::Tally;
 
 /// How long a changed file must stay the same to be taken.
 const SETTLE_TIME: Duration = Duration::from_millis(30);
@@ -50,6 +51,7 @@ pub(crate) struct Policies {
     /// What the last look saw. Held for the length of a look or a change, so that there is one at a time.
     looked: Mutex<Looked>,
     grants: Cache<(u64, Principal), Arc<Granted>>,
+    grants_tally: Tally,
 }
 
 /// The policy in force, with what it was made of.
@@ -139,18 +141,28 @@ impl Policies {
             current: ArcSwap::from_pointee(looked.in_force(0)),
             looked: Mutex::new(looked),
             grants: Cache::builder().max_capacity(GRANTS_KEPT).time_to_idle(KEPT_IDLE).build(),
+            grants_tally: Tally::default(),
         }
     }
 
     /// What the principal may see now.
     pub(crate) fn granted(&self, principal: &Principal) -> Arc<Granted> {
         let current = self.current.load();
-        self.grants.get_with((current.serial, principal.clone()), || {
+        let mut is_hit = true;
+        let granted = self.grants.get_with((current.serial, principal.clone()), || {
+            is_hit = false;
             let grant = current.policy.grant(principal);
             let exact = current.policy.is_exact(principal);
             let policy_version = Arc::clone(&current.version);
             Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact, policy_version })
-        })
+        });
+        self.grants_tally.count(is_hit);
+        granted
+    }
+
+    /// How often a principal's grant was at hand.
+    pub(crate) fn grants_tally(&self) -> &Tally {
+        &self.grants_tally
     }
 
     /// The policy in force, as long as the caller holds it.

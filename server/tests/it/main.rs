@@ -18,6 +18,7 @@ mod identity;
 mod issuer;
 mod limits;
 mod mcp;
+mod metrics;
 mod overload;
 mod policy;
 mod rates;

@@ -41,7 +41,11 @@ pub struct DemoArgs {
     certificate_file = \"server.pem\"\n  \
     key_file = \"server-key.pem\"\n\n  \
     [limits]                          # requests_per_second, burst, refused_per_second, connections, …\n\n  \
-    [audit]                           # folder, on_failure, durability = \"fsync\", queries = true, keep_days, …\n\n\
+    [audit]                           # folder, on_failure, durability = \"fsync\", queries = true, keep_days, …\n\n  \
+    [telemetry]                       # for operators\n  \
+    metrics_listen = \"127.0.0.1:9464\" # GET /metrics, in Prometheus's format\n  \
+    otlp_endpoint = \"http://127.0.0.1:4318\"  # traces and metrics to a collector, else OTEL_EXPORTER_OTLP_ENDPOINT;\n  \
+    sample_ratio = 0.1                # also otlp_headers_file or otlp_headers_env, ca_file, metrics_every, attributes\n\n\
     API keys (`shortlist keys`) count wherever there are any. Without a configuration there is the gateway alone. Policy, API\n\
     keys and generation are taken over when they change."
 )]
@@ -75,6 +79,9 @@ pub struct ServeArgs {
     /// count]
     #[arg(long, value_name = "refuse|count", value_parser = on_failure)]
     pub audit_on_failure: Option<OnFailure>,
+    /// The address of the metrics page (Prometheus), for operators alone [default: no page]
+    #[arg(long, env = "SHORTLIST_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Load the reranker too (some 100 MB); without it a request that asks for reranking is answered without
     #[arg(long)]
     pub rerank: bool,

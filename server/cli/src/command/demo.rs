@@ -13,6 +13,7 @@ use shortlist_ingest::source::google_discovery::GoogleDiscovery;
 use shortlist_ingest::source::google_discovery::selection::WELL_KNOWN_APIS;
 use shortlist_ingest::sync::SyncOptions;
 use shortlist_server::audit::{Audit, AuditConfig};
+use shortlist_server::telemetry::Telemetry;
 use shortlist_server::{Config, HeaderIdentity, Identities, Policy, Principal, Secret};
 
 use super::{serve, sync};
@@ -89,11 +90,11 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
         policy_file.display(),
         serve::audit_folder(&home).display()
     ))?;
-    serve::log(false);
+    serve::log(false, &Telemetry::none());
     let audit = Audit::start(AuditConfig::new(serve::audit_folder(&home)), &secret)?;
     let mut config = Config::new(home, policy_file, secret, identity);
     config.audit = Some(audit);
-    serve::serve(args.listen, config, models)
+    serve::serve(args.listen, None, config, models)
 }
 
 /// Refuses a home that holds somebody's catalog: a sync of the demo's source alone would take it away.

@@ -1,6 +1,7 @@
 //! `shortlist mcp`.
 
 use anyhow::{Context, Result};
+use shortlist_server::telemetry::Telemetry;
 use shortlist_server::{AppState, Viewer, serve_stdio};
 
 use super::serve::{log, stop_signal};
@@ -12,7 +13,7 @@ use crate::places::PlaceArgs;
 /// Serves over the standard streams until the input ends or the program is told to stop. The streams belong to the protocol, so
 /// the log is on standard error.
 pub fn run(places: &PlaceArgs, args: &McpArgs) -> Result<()> {
-    log(false);
+    log(false, &Telemetry::none());
     let home = places.home();
     let (policy, viewer) = match args.viewer.principal_and_policy()? {
         Some((principal, policy)) => (Some(policy), Viewer::As(principal)),

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, ensure};
 use shortlist_index::{Models, Store};
 use shortlist_server::audit::Audit;
+use shortlist_server::telemetry::{Telemetry, TelemetryConfig, serve_metrics};
 use shortlist_server::{AppState, AuditSettings, Config, HeaderIdentity, Identities, Settings, read_secret};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::args::ServeArgs;
 use crate::command::keys::KEYS_FILE;
@@ -24,15 +27,18 @@ const PEERS: [&str; 2] = ["127.0.0.1", "::1"];
 
 /// Serves until it is told to stop.
 pub fn run(places: &PlaceArgs, args: &ServeArgs) -> Result<()> {
-    log(args.json);
     let home = places.home();
     let settings = args.config.as_deref().map(Settings::load).transpose()?.unwrap_or_default();
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN);
-    let config = config(&home, args, settings)?;
+    let metrics_listen = args.metrics_listen.or(settings.telemetry.metrics_listen);
+    let otlp = settings.telemetry.otlp.clone();
+    let telemetry = Telemetry::start(&TelemetryConfig { page: metrics_listen.is_some(), otlp })?;
+    log(args.json, &telemetry);
+    let config = Config { telemetry, ..config(&home, args, settings)? };
     if let Some(from) = &args.from {
         follow::follow(from, Store::new(&home), args.follow_every)?;
     }
-    serve(listen, config, models::load(places, args.rerank, Sessions::PerCore)?.0)
+    serve(listen, metrics_listen, config, models::load(places, args.rerank, Sessions::PerCore)?.0)
 }
 
 /// The configuration: what the flags say, then what the file says, then what is usual.
@@ -82,18 +88,33 @@ pub fn audit_folder(home: &Path) -> PathBuf {
     home.join("audit")
 }
 
-/// Serves as configured.
-pub fn serve(listen: SocketAddr, config: Config, models: Models) -> Result<()> {
+/// Serves as configured, the metrics on an address of their own if there is one.
+pub fn serve(listen: SocketAddr, metrics_listen: Option<SocketAddr>, config: Config, models: Models) -> Result<()> {
+    let telemetry = config.telemetry.clone();
     let tls = config.tls.is_some();
+    let ends = telemetry.clone();
     let state = AppState::new(config, models);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async move {
-        let listener = tokio::net::TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on {listen}; name another address with --listen"))?;
+    let served = runtime.block_on(async move {
+        let bind = async |address, flag| {
+            let bound = tokio::net::TcpListener::bind(address).await;
+            bound.with_context(|| format!("cannot listen on {address}; name another address with {flag}"))
+        };
+        if let Some(address) = metrics_listen {
+            let listener = bind(address, "--metrics-listen").await?;
+            tracing::info!(metrics.address = %listener.local_addr()?, "the metrics page is at /metrics");
+            tokio::spawn(async move {
+                if let Err(error) = serve_metrics(listener, telemetry).await {
+                    tracing::error!(error = %error, "the metrics page is gone; its socket failed");
+                }
+            });
+        }
+        let listener = bind(listen, "--listen").await?;
         tracing::info!(address = %listener.local_addr()?, tls, generation = state.generation(), "serving");
         shortlist_server::run(listener, state, stop_signal()).await.map_err(Into::into)
-    })
+    });
+    ends.shut_down();
+    served
 }
 
 /// Done at the first SIGINT or SIGTERM.
@@ -116,16 +137,17 @@ pub async fn stop_signal() {
     let _ = interrupt.await;
 }
 
-/// Logs to standard error, at level info unless RUST_LOG says otherwise.
-pub fn log(json: bool) {
+/// Logs to standard error, at level info unless RUST_LOG says otherwise; traces go where they are collected.
+pub fn log(json: bool, telemetry: &Telemetry) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn,tantivy=warn,hnsw_rs=warn"));
     // rmcp's log repeats whole messages, with their queries. What an operator needs of it our own log says.
     let filter = filter.add_directive("rmcp=error".parse().expect("a directive"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json {
-        builder.json().init();
-    } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).init();
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match json {
+        true => lines.json().boxed(),
+        false => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(telemetry.layer()).init();
 }
