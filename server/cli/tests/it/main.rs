@@ -21,4 +21,6 @@ mod remote;
 #[cfg(unix)]
 mod schemathesis;
 mod serve;
+#[cfg(unix)]
+mod telemetry;
 mod watch;

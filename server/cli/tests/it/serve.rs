@@ -59,6 +59,16 @@ impl Server {
         self.log.lock().expect("no panic").clone()
     }
 
+    /// Tells it to stop, and waits for its end, which must be a good one.
+    #[cfg(unix)]
+    pub fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        eventually("the end", || self.child.try_wait().expect("it is ours").is_some());
+        assert!(self.child.wait().expect("it ended").success());
+    }
+
     pub fn is_ready(&self) -> bool {
         self.client.get(format!("{}/readyz", self.base)).send().is_ok_and(|answer| answer.status().is_success())
     }
@@ -152,9 +162,5 @@ fn a_server_that_is_told_to_stop_ends_cleanly() {
     policy(&program, &[("alice", "files")]);
     let mut server = Server::start(&program);
     assert_eq!(server.search("alice", "files").len(), 1);
-    let pid = server.child.id().to_string();
-    let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-    assert!(sent.success());
-    eventually("the end", || server.child.try_wait().expect("it is ours").is_some());
-    assert!(server.child.wait().expect("it ended").success());
+    server.stop();
 }
