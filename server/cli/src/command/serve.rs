@@ -143,7 +143,6 @@ pub fn log(json: bool, telemetry: &Telemetry) {
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn,tantivy=warn,hnsw_rs=warn"));
     // rmcp's log repeats whole messages, with their queries. What an operator needs of it our own log says.
     let filter = filter.add_directive("rmcp=error".parse().expect("a directive"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match json {
         true => lines.json().boxed(),
