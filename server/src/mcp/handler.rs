@@ -203,9 +203,7 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         Err(match request.method.as_str() {
-            "tools/call" | "tools/list" => {
-                ErrorData::invalid_params("the params are not those of this method", None)
-            }
+            "tools/call" | "tools/list" => ErrorData::invalid_params("the params are not those of this method", None),
             _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None),
         })
     }
