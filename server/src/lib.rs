@@ -44,6 +44,7 @@ mod network;
 mod object;
 mod origin;
 mod secret;
+mod whole;
 
 pub use config::{
     AuditSettings, Config, ConnectionLimits, GatewaySettings, McpSettings, Settings, SettingsError, TelemetrySettings,

@@ -13,6 +13,7 @@ pub(crate) struct NamespacesRequest {
     #[param(max_length = 512)]
     pub(crate) prefix: Option<String>,
     /// Namespaces on a page.
+    #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 1, maximum = 500, default = 100)]
     #[param(minimum = 1, maximum = 500, default = 100)]
     pub(crate) limit: Option<usize>,

@@ -18,6 +18,7 @@ pub(crate) struct SearchToolsRequest {
     #[schema(min_length = 1, max_length = 8000, pattern = r"\S")]
     pub(crate) query: String,
     /// Hits on a page.
+    #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 1, maximum = 50, default = 10)]
     pub(crate) limit: Option<usize>,
     /// Only tools of these namespaces.
@@ -31,6 +32,7 @@ pub(crate) struct SearchToolsRequest {
     pub(crate) detail: Option<Detail>,
     /// The most tokens the answer may take, estimated as a quarter of its bytes. Hits fall to lower levels of detail, best
     /// hits last, and those that fit at none are left out (`omitted`), to be had with `next_cursor`.
+    #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 200, maximum = 100_000)]
     pub(crate) max_tokens: Option<usize>,
     /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank and exact.

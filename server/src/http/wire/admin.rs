@@ -39,6 +39,7 @@ pub(in crate::http) struct WhyNotRequest {
     #[schema(max_items = 300)]
     pub(in crate::http) scopes: Vec<String>,
     /// Hits on the page.
+    #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 1, maximum = 50, default = 10)]
     pub(in crate::http) limit: Option<usize>,
     /// Which stages search; `hybrid` unless said.

@@ -48,7 +48,8 @@ pub(in crate::http) struct VersionsAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct RollBackRequest {
-    #[schema(maximum = 9007199254740991i64)]
     /// The version whose rules are to be in force again; 0 for none at all. It becomes a new version.
+    #[serde(deserialize_with = "crate::whole::whole")]
+    #[schema(maximum = 9007199254740991i64)]
     pub(in crate::http) version: u64,
 }
