@@ -1,5 +1,7 @@
 //! Every fuzz target takes its seeds, and thousands of mutations of them, on each run of the tests.
 
+use std::time::{Duration, Instant};
+
 use shortlist_benches::fuzz::TARGETS;
 
 /// Mutations of each seed.
@@ -52,5 +54,25 @@ fn every_parser_of_foreign_bytes_takes_whatever_comes() {
                 (target.run)(&mutated(seed, &mut rng));
             }
         }
+    }
+}
+
+/// The same for a while, further from the seeds. It knows nothing of the paths through the code, as `benches/fuzz/run` does, but
+/// needs no build of its own.
+#[test]
+#[ignore = "long: FUZZ_SECONDS=60 cargo test --release --workspace --test it -- --ignored --nocapture for_a_while"]
+fn every_parser_takes_whatever_comes_for_a_while() {
+    let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    for target in &TARGETS {
+        let mut rng = fastrand::Rng::with_seed(29);
+        let end = Instant::now() + Duration::from_secs(seconds);
+        let mut n_inputs = 0_u64;
+        while Instant::now() < end {
+            let seed = target.seeds[rng.usize(..target.seeds.len())].to_vec();
+            let input = (0..rng.usize(1..8)).fold(seed, |bytes, _| mutated(&bytes, &mut rng));
+            (target.run)(&input);
+            n_inputs += 1;
+        }
+        println!("{:<18} {n_inputs:>9} inputs in {seconds} s", target.name);
     }
 }
