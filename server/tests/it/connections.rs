@@ -23,7 +23,7 @@ async fn server(set: impl FnOnce(&mut ConnectionLimits)) -> (Server, Running) {
     (server, running)
 }
 
-fn address(running: &Running) -> SocketAddr {
+pub fn address(running: &Running) -> SocketAddr {
     running.url.strip_prefix("http://").expect("an address").parse().expect("an address")
 }
 

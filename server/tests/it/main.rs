@@ -14,6 +14,7 @@ mod cursors;
 mod doors;
 mod exact;
 mod generations;
+mod http2;
 mod identity;
 mod issuer;
 mod limits;

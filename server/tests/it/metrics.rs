@@ -29,12 +29,13 @@ fn measured(policy: &str, configure: impl FnOnce(&mut Config)) -> (Server, Telem
     (Server::over(home, configure, embedder()), telemetry)
 }
 
-fn read() -> Telemetry {
+/// What somebody reads.
+pub fn read() -> Telemetry {
     Telemetry::start(&TelemetryConfig { page: true, ..TelemetryConfig::default() }).expect("it starts")
 }
 
 /// The page's series: name and labels as they are written, and the value.
-fn series(telemetry: &Telemetry) -> BTreeMap<String, f64> {
+pub fn series(telemetry: &Telemetry) -> BTreeMap<String, f64> {
     let page = telemetry.page().expect("a page");
     let lines = page.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.map(|line| line.rsplit_once(' ').expect("a value"));
