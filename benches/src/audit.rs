@@ -7,13 +7,11 @@
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::json;
 use shortlist_server::Secret;
 use shortlist_server::audit::{Audit, AuditConfig, Durability};
 
 use crate::error::BenchError;
-use crate::metrics::percentile;
-use crate::server::{Asked, Asker, N_WARM, ONE, OPEN, SECRET, catalog, failed, reference};
+use crate::server::{Asker, ONE, SECRET, catalog, failed, medians, questions};
 
 /// What recording costs, question by question.
 #[derive(Clone, Debug, Serialize)]
@@ -56,23 +54,8 @@ pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<AuditRep
     };
     let servers =
         [server("off", None)?, server("flush", Some(Durability::Flush))?, server("fsync", Some(Durability::Fsync))?];
-    let tool = reference(OPEN, 1);
-    let questions = [
-        ("a search", Asked::post("search_tools", &json!({ "query": "word1 word2" }))),
-        ("a tool by its ref", Asked::get(format!("/v1/tools/{tool}"))),
-    ];
-    let costs = questions.map(|(name, asked)| {
-        let mut times = [const { Vec::new() }; 3];
-        for round in 0..N_WARM + n_answers {
-            for (server, times) in servers.iter().zip(&mut times) {
-                let us = server.ask(&asked)?;
-                times.extend((round >= N_WARM).then_some(us));
-            }
-        }
-        let [off_us, flush_us, fsync_us] = times.map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            percentile(&times, 0.5)
-        });
+    let costs = questions().map(|(name, asked)| {
+        let [off_us, flush_us, fsync_us] = medians(&servers, &asked, n_answers)?;
         Ok(Costs { name, off_us, flush_us, fsync_us })
     });
     let questions = costs.into_iter().collect::<Result<_, BenchError>>()?;
@@ -82,6 +65,7 @@ pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<AuditRep
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::N_WARM;
 
     #[test]
     fn every_question_is_answered_and_recorded() {

@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod grants;
 pub mod graph;
 pub mod relevance;
+pub mod telemetry;
 pub mod timing;
 
 pub mod dataset;

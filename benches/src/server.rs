@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode, request};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shortlist_index::{
     Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
     TextRole, Tool, ToolRef,
@@ -20,6 +20,7 @@ use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Rates, Secr
 use tower::ServiceExt;
 
 use crate::error::BenchError;
+use crate::metrics::percentile;
 
 /// The namespace of what the asker may see.
 pub(crate) const OPEN: &str = "open";
@@ -71,6 +72,35 @@ impl Asked {
     pub(crate) fn post(door: &str, body: &Value) -> Self {
         Self { method: Method::POST, path: format!("/v1/{door}"), body: body.to_string() }
     }
+}
+
+/// What is measured where each request costs the same: the two doors that are asked most.
+pub(crate) fn questions() -> [(&'static str, Asked); 2] {
+    let tool = reference(OPEN, 1);
+    [
+        ("a search", Asked::post("search_tools", &json!({ "query": "word1 word2" }))),
+        ("a tool by its ref", Asked::get(format!("/v1/tools/{tool}"))),
+    ]
+}
+
+/// Median times of `n_answers` from each server, in microseconds. They are asked in turn, one at a time, and each comes
+/// first as often as any other: whatever drifts hits all alike.
+pub(crate) fn medians<const N: usize>(
+    servers: &[Asker; N],
+    asked: &Asked,
+    n_answers: usize,
+) -> Result<[f64; N], BenchError> {
+    let mut times = [const { Vec::new() }; N];
+    for round in 0..N_WARM + n_answers {
+        for place in (0..N).map(|place| (place + round) % N) {
+            let us = servers[place].ask(asked)?;
+            times[place].extend((round >= N_WARM).then_some(us));
+        }
+    }
+    Ok(times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        percentile(&times, 0.5)
+    }))
 }
 
 /// Asks the router as somebody who may see [`OPEN`] alone.

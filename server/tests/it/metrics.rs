@@ -6,14 +6,12 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::json;
-use shortlist_index::{Health, Models, SourceFault, SourceReport, SourceStatus, SourceStatuses, Store};
+use shortlist_index::{Health, SourceFault, SourceReport, SourceStatus, SourceStatuses, Store};
+use shortlist_server::Config;
 use shortlist_server::audit::{Audit, AuditConfig};
 use shortlist_server::telemetry::{Kind, METRICS, Telemetry, TelemetryConfig, serve_metrics};
-use shortlist_server::{AppState, Config, app};
 
-use crate::harness::{
-    ALICE, BOB, EVERYTHING, Patience, Server, Who, config, embedder, home, publish, random_tools, send, tool,
-};
+use crate::harness::{ALICE, BOB, EVERYTHING, Patience, Server, Who, embedder, home, publish, tool};
 use crate::overload::gated;
 
 /// A server that is read, and who reads.
@@ -273,39 +271,4 @@ async fn a_search_that_panics_is_counted_and_nothing_stays_in_flight() {
     assert_eq!(after[r#"shortlist_requests_total{code="internal",door="search_tools"}"#], 1.0);
     assert_eq!(after["shortlist_requests_in_flight"], 0.0);
     assert!(!after.contains_key(r#"shortlist_stage_duration_seconds_count{stage="embed"}"#), "it was not left");
-}
-
-/// What it costs a search to be measured: two servers over the same catalog are asked in turn, one of which nobody reads. The
-/// embedder hashes, so a search is as short as it gets and the share as large.
-#[tokio::test]
-#[ignore = "a measurement: cargo test --release --workspace --test it -- --ignored --nocapture measured_search"]
-async fn a_measured_search_against_one_that_nobody_reads() {
-    const N_ROUNDS: usize = 4_000;
-    let home = home(EVERYTHING);
-    publish(home.path(), random_tools(&mut fastrand::Rng::with_seed(31), 2_000));
-    let start = |telemetry: Telemetry| {
-        let mut config = config(home.path());
-        config.telemetry = telemetry;
-        app(AppState::new(config, Models { embedder: Some(embedder()), reranker: None }))
-    };
-    let servers = [start(Telemetry::none()), start(read()), start(Telemetry::none())];
-    let mut times: [Vec<std::time::Duration>; 3] = Default::default();
-    for round in 0..N_ROUNDS {
-        for place in [0, 1, 2].map(|place| (place + round) % 3) {
-            let body = json!({ "query": "share a calendar event", "limit": 10 });
-            let request = ALICE.request(Method::POST, "/v1/search_tools").header("content-type", "application/json");
-            let request = request.body(Body::from(body.to_string())).expect("a request");
-            let began = std::time::Instant::now();
-            send(servers[place].clone(), request).await.ok();
-            times[place].push(began.elapsed());
-        }
-    }
-    let medians = times.map(|mut times| {
-        times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e6
-    });
-    println!(
-        "median of {N_ROUNDS} searches, in µs: nobody reads {:.1}, measured {:.1}, nobody reads {:.1}",
-        medians[0], medians[1], medians[2]
-    );
 }

@@ -18,11 +18,18 @@ pub enum BenchWhat {
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
     /// Whether the time of an answer tells a hidden tool from a missing one
-    Timing(TimingArgs),
+    #[command(
+        after_help = "Two servers hide different things. Each question is asked about the ones and about the others, so that on either\n\
+        server one wording is about something hidden and one about something missing. AUC is the chance that the hidden one took\n\
+        longer: 0.5 tells nothing. The first question is about what neither has."
+    )]
+    Timing(AskedArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
     /// What it costs to record every decision before its answer leaves
-    Audit(BenchAuditArgs),
+    Audit(AskedArgs),
+    /// What it costs to measure every request for a metrics page
+    Telemetry(AskedArgs),
     /// What it costs to resolve a policy's rules over a large catalog, which is made up
     Grants(BenchGrantsArgs),
 }
@@ -62,31 +69,14 @@ pub struct BenchSyncArgs {
     pub json: bool,
 }
 
+/// What is asked of servers over one made-up catalog.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Two servers hide different things. Each question is asked about the ones and about the others, so that on either\n\
-    server one wording is about something hidden and one about something missing. AUC is the chance that the hidden one took\n\
-    longer: 0.5 tells nothing. The first question is about what neither has."
-)]
-pub struct TimingArgs {
+pub struct AskedArgs {
     /// Tools of the made-up catalog
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub tools: u32,
     /// Answers of each kind to each question
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
-    pub answers: u32,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct BenchAuditArgs {
-    /// Tools of the made-up catalog
-    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
-    pub tools: u32,
-    /// Answers to each question from each server
-    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     pub answers: u32,
     /// Print JSON
     #[arg(long)]

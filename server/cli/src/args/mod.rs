@@ -14,9 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use ask::{DetailsArgs, NamespacesArgs, SearchArgs, WhyNotArgs};
 pub use audit::{AuditAction, AuditArgs, AuditQueryArgs};
-pub use bench::{
-    BenchArgs, BenchAuditArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs,
-};
+pub use bench::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs};
 pub use keys::{KeysAction, KeysArgs};
 pub use policy::{PolicyAction, PolicyArgs};
 pub use serve::{DemoArgs, McpArgs, ServeArgs};

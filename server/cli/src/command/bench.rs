@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, table, timing, trec};
+use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, table, telemetry, timing, trec};
 use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
 
-use crate::args::{
-    BenchArgs, BenchAuditArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs, TimingArgs,
-};
+use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -23,6 +21,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
         BenchWhat::Audit(args) => audit(places, args),
+        BenchWhat::Telemetry(args) => telemetry(args),
         BenchWhat::Grants(args) => grants(places, args),
     }
 }
@@ -46,7 +45,7 @@ fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
     Ok(())
 }
 
-fn timing(args: &TimingArgs) -> Result<()> {
+fn timing(args: &AskedArgs) -> Result<()> {
     let home = tempfile::tempdir()?;
     let report = timing::measure(home.path(), args.tools as usize, args.answers as usize)?;
     if args.json {
@@ -70,7 +69,7 @@ fn timing(args: &TimingArgs) -> Result<()> {
     Ok(())
 }
 
-fn audit(places: &PlaceArgs, args: &BenchAuditArgs) -> Result<()> {
+fn audit(places: &PlaceArgs, args: &AskedArgs) -> Result<()> {
     let home = scratch(places)?;
     let report = audit::measure(home.path(), args.tools as usize, args.answers as usize)?;
     if args.json {
@@ -85,6 +84,22 @@ fn audit(places: &PlaceArgs, args: &BenchAuditArgs) -> Result<()> {
             costs.off_us,
             with(costs.flush_us),
             with(costs.fsync_us)
+        ))?;
+    }
+    Ok(())
+}
+
+fn telemetry(args: &AskedArgs) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let report = telemetry::measure(home.path(), args.tools as usize, args.answers as usize)?;
+    if args.json {
+        return print::json(&report);
+    }
+    print::line(format!("{} tools, {} answers of each kind, median times", report.n_tools, report.n_answers))?;
+    for costs in &report.questions {
+        print::line(format!(
+            "{:<18} nobody reads {:>7.1} us, measured {:>7.1} us, nobody reads {:>7.1} us",
+            costs.name, costs.off_us, costs.measured_us, costs.off_again_us
         ))?;
     }
     Ok(())
