@@ -1,6 +1,6 @@
 //! The layer that records each decision before its answer leaves, and [`Note`], in which a handler says what it was.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
@@ -21,14 +21,16 @@ use crate::rate::Limited;
 use crate::state::AppState;
 
 /// What a decision was about. It hangs on the request rather than on the answer, since an error, a timeout and a panic are
-/// decisions too; where nothing is recorded it takes nothing.
+/// decisions too; where nothing is recorded it takes the door alone, by which requests are counted.
 #[derive(Clone, Default)]
-pub(crate) struct Note(Option<Arc<Mutex<Noted>>>);
+pub(crate) struct Note {
+    /// What the door is called where the route does not say it.
+    door: Arc<OnceLock<&'static str>>,
+    decided: Option<Arc<Mutex<Noted>>>,
+}
 
 #[derive(Default)]
 struct Noted {
-    /// What the door is called where the route does not say it.
-    door: Option<&'static str>,
     query: Option<String>,
     asked: Map<String, Value>,
     /// Bytes that `asked` may still take.
@@ -50,19 +52,27 @@ struct Shown {
 }
 
 impl Note {
-    fn new() -> Self {
-        Self(Some(Arc::new(Mutex::new(Noted { asked_left: AUDIT_ASKED_BYTES_MAX, ..Noted::default() }))))
+    /// The same request's, for a record.
+    fn recorded(self) -> Self {
+        let noted = Noted { asked_left: AUDIT_ASKED_BYTES_MAX, ..Noted::default() };
+        Self { decided: Some(Arc::new(Mutex::new(noted))), ..self }
     }
 
     fn with(&self, put: impl FnOnce(&mut Noted)) {
-        if let Some(noted) = &self.0 {
+        if let Some(noted) = &self.decided {
             put(&mut noted.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
     /// Which of the doors behind one route it is.
     pub(crate) fn door(&self, door: &'static str) {
-        self.with(|noted| noted.door = Some(door));
+        // A request goes through one.
+        let _ = self.door.set(door);
+    }
+
+    /// What [`Self::door`] said.
+    pub(super) fn named(&self) -> Option<&'static str> {
+        self.door.get().copied()
     }
 
     /// The query; only its HMAC is recorded unless the configuration wants its text.
@@ -182,7 +192,7 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     let Some(audit) = state.0.audit.as_ref().filter(|_| is_recorded) else {
         return next.run(request).await;
     };
-    let note = Note::new();
+    let note = request.extensions().get::<Note>().cloned().unwrap_or_default().recorded();
     request.extensions_mut().insert(note.clone());
     let extensions = request.extensions();
     let asked = extensions.get::<Asked>().cloned();
@@ -207,7 +217,7 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     let head = Head {
         request_id: request_id.as_ref().map_or("", |RequestId(id)| id),
         method: method.as_str(),
-        door: noted.door.or(door.as_deref()).unwrap_or("none"),
+        door: note.named().or(door.as_deref()).unwrap_or("none"),
         identified,
         unidentified,
         policy,
@@ -302,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_bounded() {
-        let note = Note::new();
+        let note = Note::default().recorded();
         note.asks("namespaces", vec!["a"]);
         note.asks("long", "x".repeat(AUDIT_ASKED_BYTES_MAX));
         note.asks("none", Vec::<String>::new());

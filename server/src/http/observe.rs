@@ -14,8 +14,7 @@ use axum::response::Response;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::audited::Told;
-use super::audited::door;
+use super::audited::{Note, Told, door};
 use super::problem;
 use super::trace::{TRACEPARENT, TraceContext};
 use crate::engine::ms_since;
@@ -42,6 +41,8 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     if let Some(context) = traced {
         request.extensions_mut().insert(context);
     }
+    let note = Note::default();
+    request.extensions_mut().insert(note.clone());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let door = door(&route).to_owned();
     let span = tracing::info_span!(
@@ -69,7 +70,7 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
             None if response.status().is_server_error() || response.status().is_client_error() => "other",
             None => "ok",
         };
-        metrics.answered(&door, code, start.elapsed());
+        metrics.answered(note.named().unwrap_or(&door), code, start.elapsed());
         end_trace(response.status(), code);
         if let Some(error) = error {
             is_repeated = error.limited.is_some_and(|limited| limited.is_repeated);

@@ -107,6 +107,11 @@ impl Places {
         self.open().n
     }
 
+    /// How many may be.
+    pub(crate) fn n_max(&self) -> usize {
+        self.n_max
+    }
+
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -50,7 +50,7 @@ impl Metrics {
         InFlight(self.in_flight.clone())
     }
 
-    /// A request was answered. `door` is the name of a route.
+    /// A request was answered. `door` is the name of a route, or what a handler calls itself: never a caller's word.
     pub(crate) fn answered(&self, door: &str, code: &'static str, took: Duration) {
         let door = KeyValue::new("door", door.to_owned());
         self.request_duration.record(took.as_secs_f64(), std::slice::from_ref(&door));

@@ -18,6 +18,7 @@ type Seen<'s> = &'s dyn AsyncInstrument<f64>;
 /// Lets the readers of this meter see the state. It is held weakly: a meter outlives what it measures.
 pub(crate) fn observe(meter: &Meter, state: &Arc<Shared>) {
     let state = Observer { meter, state: Arc::downgrade(state) };
+    connections(&state);
     work(&state);
     caches(&state);
     issuers(&state);
@@ -63,6 +64,11 @@ impl Observer<'_> {
             }
         });
     }
+}
+
+fn connections(state: &Observer<'_>) {
+    state.value(table::CONNECTIONS_OPEN, |state| Some(state.places.n() as f64));
+    state.value(table::CONNECTIONS_OPEN_LIMIT, |state| Some(state.places.n_max() as f64));
 }
 
 fn work(state: &Observer<'_>) {

@@ -69,7 +69,7 @@ macro_rules! table {
 use Kind::{Counter, Gauge, Histogram};
 
 table! {
-    /// Requests answered, by door (none where there is no route) and by the error's code, ok without one. Those that were shed are overloaded, those given up timeout.
+    /// Requests answered, by door (none where there is no route; mcp/ and the tool or message over MCP) and by the error's code, ok without one. Those that were shed are overloaded, those given up timeout.
     REQUESTS = Counter, "shortlist.requests", "", ["door", "code"];
     /// From a request's head to its answer's head, by door.
     REQUEST_DURATION = Histogram(TIMES_S), "shortlist.request.duration", "s", ["door"];
@@ -77,6 +77,10 @@ table! {
     REQUESTS_IN_FLIGHT = Gauge, "shortlist.requests.in_flight", "", [];
     /// Time in each stage of the work on a request: queue, allow, embed, dense, lexical, fuse, rerank, fetch, render.
     STAGE_DURATION = Histogram(TIMES_S), "shortlist.stage.duration", "s", ["stage"];
+    /// Connections that are open.
+    CONNECTIONS_OPEN = Gauge, "shortlist.connections.open", "", [];
+    /// How many connections may be open at the same time.
+    CONNECTIONS_OPEN_LIMIT = Gauge, "shortlist.connections.open_limit", "", [];
     /// Requests that compute.
     WORK_RUNNING = Gauge, "shortlist.work.running", "", [];
     /// How many requests may compute at the same time.

@@ -66,7 +66,8 @@ async fn one_request_too_many_is_refused_or_waits_and_the_others_are_answered() 
     for one in asked {
         assert_eq!(answered(one).await, 200);
     }
-    assert_eq!(server.state.n_connections(), 1);
+    let series = series(&telemetry);
+    assert_eq!((series["shortlist_connections_open"], series["shortlist_connections_open_limit"]), (1.0, 800.0));
     until_in_flight(&telemetry, 0).await;
 }
 

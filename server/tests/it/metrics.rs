@@ -12,6 +12,7 @@ use shortlist_server::audit::{Audit, AuditConfig};
 use shortlist_server::telemetry::{Kind, METRICS, Telemetry, TelemetryConfig, serve_metrics};
 
 use crate::harness::{ALICE, BOB, EVERYTHING, Patience, Server, Who, embedder, home, publish, tool};
+use crate::mcp::{call, modern, send as message};
 use crate::overload::gated;
 
 /// A server that is read, and who reads.
@@ -82,6 +83,41 @@ async fn requests_are_counted_by_door_and_code_and_unknown_paths_are_one() {
     check("shortlist_embedder_fits", 1.0);
     check("shortlist_policy_rules", 1.0);
     check(r#"shortlist_policy_refused{part="file"}"#, 0.0);
+}
+
+#[tokio::test]
+async fn the_tools_of_mcp_are_counted_each_by_itself_with_an_audit_and_without() {
+    for is_audited in [false, true] {
+        let (server, telemetry) = measured(EVERYTHING, |config| {
+            let begin = || Audit::start(AuditConfig::new(config.home.join("audit")), &config.secret);
+            config.audit = is_audited.then(|| begin().expect("it starts"));
+        });
+        call(&server, &ALICE, "search_tools", json!({ "query": "list files" })).await.ok();
+        call(&server, &BOB, "search_tools", json!({ "query": "list files" })).await.ok();
+        call(&server, &ALICE, "search_tools", json!({ "query": "x", "limit": 51 })).await.ok();
+        call(&server, &ALICE, "get_tool_details", json!({ "refs": ["m://files.list"] })).await.ok();
+        call(&server, &ALICE, "list_namespaces", json!({})).await.ok();
+        for marked in ["marked", "mcp/marked"] {
+            call(&server, &ALICE, marked, json!({})).await.ok();
+        }
+        modern(&server, &ALICE, "tools/list", json!({})).await.ok();
+        message(&server, &ALICE, json!([])).await;
+        let counted: Vec<(String, f64)> = series(&telemetry)
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("shortlist_requests_total{"))
+            .map(|(name, value)| (name.replace("shortlist_requests_total", ""), value))
+            .collect();
+        let expected = [
+            (r#"{code="bad_message",door="mcp"}"#, 1.0),
+            (r#"{code="bad_message",door="mcp/unknown_tool"}"#, 2.0),
+            (r#"{code="invalid_value",door="mcp/search_tools"}"#, 1.0),
+            (r#"{code="ok",door="mcp/get_tool_details"}"#, 1.0),
+            (r#"{code="ok",door="mcp/list_namespaces"}"#, 1.0),
+            (r#"{code="ok",door="mcp/list_tools"}"#, 1.0),
+            (r#"{code="ok",door="mcp/search_tools"}"#, 2.0),
+        ];
+        assert_eq!(counted, expected.map(|(name, value)| (name.to_owned(), value)));
+    }
 }
 
 #[tokio::test]
