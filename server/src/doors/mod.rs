@@ -6,6 +6,7 @@ mod namespaces;
 mod search;
 
 mod caller;
+mod pages;
 mod read;
 mod render;
 mod vendor;

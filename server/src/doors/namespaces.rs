@@ -1,9 +1,9 @@
 //! `list_namespaces`: the namespaces that hold tools the caller may see, and how many.
 
 use super::Caller;
+use super::pages::Pages;
 use super::search::in_range;
 use super::wire::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
-use crate::cursor::Binding;
 use crate::engine::View;
 use crate::error::ApiError;
 use crate::limits::{FILTER_VALUE_CHARS_MAX, NAMESPACES_LIMIT_DEFAULT, NAMESPACES_LIMIT_MAX};
@@ -26,26 +26,20 @@ pub(crate) async fn list_namespaces<T: Send + 'static>(
     }
     let cursor = request.cursor.take();
     let limit = *request.limit.get_or_insert(NAMESPACES_LIMIT_DEFAULT);
-    let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
-    let binding = Binding::new("list_namespaces", &meaning, &caller.principal, &caller.granted);
+    let pages = Pages::new(state, &caller, "list_namespaces", &request, cursor)?;
 
     let note = caller.note;
     note.asks("prefix", &request.prefix);
-    note.asks("cursor", cursor.is_some());
-    let shared = state.clone();
     let work = move |view: View| {
         let generation = view.snapshot().number();
         note.generation(generation);
-        let offset = match &cursor {
-            Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
-            None => 0,
-        };
+        let offset = pages.offset(generation)?;
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let mut all = view.snapshot().namespaces(&view.allowed);
         all.retain(|count| count.namespace.starts_with(prefix));
         all.sort_by(|one, other| (&one.namespace, &one.source).cmp(&(&other.namespace, &other.source)));
         let next = offset.saturating_add(limit);
-        let next_cursor = (next < all.len()).then(|| shared.0.cursors.seal(binding, generation, next));
+        let next_cursor = (next < all.len()).then(|| pages.cursor(generation, next));
         let page = all.into_iter().skip(offset).take(limit);
         let namespaces: Vec<NamespaceBody> = page
             .map(|count| NamespaceBody { source: count.source, namespace: count.namespace, n_tools: count.n_tools })

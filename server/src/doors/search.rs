@@ -5,9 +5,9 @@ use std::fmt::Display;
 use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, SearchRequest, search_followed};
 
 use super::Caller;
+use super::pages::Pages;
 use super::render::{Rendered, render};
 use super::wire::{Detail, SearchToolsAnswer, SearchToolsRequest};
-use crate::cursor::Binding;
 use crate::engine::{View, timed};
 use crate::error::ApiError;
 use crate::limits::{
@@ -36,23 +36,17 @@ pub(crate) async fn search_tools<T: Send + 'static>(
     let explain = std::mem::take(&mut request.explain);
     request.exact |= caller.granted.exact;
     let limit = *request.limit.get_or_insert(SEARCH_LIMIT_DEFAULT);
-    let meaning = serde_json::to_string(&request).map_err(ApiError::internal)?;
-    let binding = Binding::new("search_tools", &meaning, &caller.principal, &caller.granted);
+    let pages = Pages::new(state, &caller, "search_tools", &request, cursor)?;
 
     let note = caller.note;
     note.query(&request.query);
     note.asks("namespaces", &request.namespaces);
     note.asks("sources", &request.filter.sources);
     note.asks("tags", &request.filter.tags);
-    note.asks("cursor", cursor.is_some());
-    let shared = state.clone();
     let work = move |view: View| {
         let generation = view.snapshot().number();
         note.generation(generation);
-        let offset = match &cursor {
-            Some(cursor) => shared.0.cursors.open(binding, generation, cursor)?,
-            None => 0,
-        };
+        let offset = pages.offset(generation)?;
         // The last page is as short as the depth makes it. No cursor starts at the depth or beyond.
         let limit = limit.min(DEPTH_MAX.saturating_sub(offset));
         let request = SearchRequest {
@@ -86,7 +80,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
         let next_cursor = (passed < n_hits || more)
             .then_some(next)
             .filter(|&next| next < DEPTH_MAX)
-            .map(|next| shared.0.cursors.seal(binding, generation, next));
+            .map(|next| pages.cursor(generation, next));
         note.shows(hits.iter().map(|hit| hit.reference.clone()));
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),

@@ -1,6 +1,6 @@
 //! The flags of `search`, `details`, `namespaces` and `why-not`.
 
-use shortlist_index::Mode;
+use shortlist_index::{Filter, Mode, SearchRequest};
 
 use crate::viewer::ViewerArgs;
 
@@ -8,15 +8,30 @@ use crate::viewer::ViewerArgs;
 pub struct SearchArgs {
     /// What the tool should do, in any words
     pub query: String,
+    #[command(flatten)]
+    pub asked: SearchedArgs,
+    /// Let the reranker read the first 20 candidates
+    #[arg(long)]
+    pub rerank: bool,
+    /// Show rank and score in each leg
+    #[arg(long)]
+    pub explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub viewer: ViewerArgs,
+}
+
+/// What a search looks for beside its query.
+#[derive(Debug, clap::Args)]
+pub struct SearchedArgs {
     /// Hits wanted
     #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
     pub limit: usize,
     /// lexical, dense or hybrid
     #[arg(long, default_value_t = Mode::Hybrid)]
     pub mode: Mode,
-    /// Let the reranker read the first 20 candidates
-    #[arg(long)]
-    pub rerank: bool,
     /// Only this namespace; may be repeated
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
@@ -26,14 +41,23 @@ pub struct SearchArgs {
     /// Find deprecated tools too
     #[arg(long)]
     pub include_deprecated: bool,
-    /// Show rank and score in each leg
-    #[arg(long)]
-    pub explain: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub viewer: ViewerArgs,
+}
+
+impl SearchedArgs {
+    /// The search for this query.
+    pub fn request(&self, query: &str) -> SearchRequest {
+        SearchRequest {
+            limit: self.limit,
+            mode: self.mode,
+            filter: Filter {
+                namespaces: self.namespace.clone(),
+                tags: self.tag.clone(),
+                include_deprecated: self.include_deprecated,
+                ..Filter::default()
+            },
+            ..SearchRequest::new(query)
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,21 +89,8 @@ pub struct WhyNotArgs {
     /// The query whose answer it is not in
     #[arg(long, value_name = "TEXT")]
     pub query: String,
-    /// Hits wanted
-    #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
-    pub limit: usize,
-    /// lexical, dense or hybrid
-    #[arg(long, default_value_t = Mode::Hybrid)]
-    pub mode: Mode,
-    /// Only this namespace; may be repeated
-    #[arg(long, value_name = "NAMESPACE")]
-    pub namespace: Vec<String>,
-    /// Only tools with this tag; may be repeated
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<String>,
-    /// Find deprecated tools too
-    #[arg(long)]
-    pub include_deprecated: bool,
+    #[command(flatten)]
+    pub asked: SearchedArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,7 +1,7 @@
 //! `shortlist why-not`.
 
 use anyhow::Result;
-use shortlist_index::{Filter, Mode, Models, SearchRequest};
+use shortlist_index::{Mode, Models};
 use shortlist_server::explain;
 
 use crate::args::WhyNotArgs;
@@ -13,19 +13,12 @@ use crate::{models, print};
 pub fn run(places: &PlaceArgs, args: &WhyNotArgs) -> Result<()> {
     let snapshot = super::open(places)?;
     let viewer = args.viewer.viewer(&places.home())?;
-    let models =
-        if args.mode == Mode::Lexical { Models::default() } else { models::load(places, false, Sessions::One)?.0 };
-    let request = SearchRequest {
-        limit: args.limit,
-        mode: args.mode,
-        filter: Filter {
-            namespaces: args.namespace.clone(),
-            tags: args.tag.clone(),
-            include_deprecated: args.include_deprecated,
-            ..Filter::default()
-        },
-        ..SearchRequest::new(args.query.as_str())
+    let models = if args.asked.mode == Mode::Lexical {
+        Models::default()
+    } else {
+        models::load(places, false, Sessions::One)?.0
     };
+    let request = args.asked.request(&args.query);
     let viewer = viewer.as_ref().map(|(policy, principal)| (policy, principal));
     let statuses = super::statuses(places);
     let explained = explain(&snapshot, &models, viewer, &statuses, super::unix_s(), &request, &args.reference)?;
