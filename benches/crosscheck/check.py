@@ -68,9 +68,9 @@ def main():
     args = parser.parse_args()
 
     with open(args.json, encoding="utf-8") as file:
-        runs = json.load(file)["runs"]
+        runs = [run for report in json.load(file)["sets"] for run in report["runs"]]
     if len(runs) != 1:
-        sys.exit(f"{args.json} holds {len(runs)} runs; a TREC run is of one setting, so measure one mode at a time")
+        sys.exit(f"{args.json} holds {len(runs)} runs; a TREC run is of one set and setting, so measure one at a time")
     report = runs[0]
     with open(args.queries, encoding="utf-8") as file:
         queries = [json.loads(line) for line in file if line.strip()]

@@ -43,15 +43,18 @@ impl CatalogIndex {
             error,
         })?;
         let store = Store::new(home.path());
-        let n_tools = tools.len() as u64;
-        // Only a count that the manifest keeps; the bench's own report says what was rejected.
-        let report = SourceReport { n_ingested: n_tools, n_searchable: n_tools, ..SourceReport::default() };
-        let sources = tools.first().map(|tool| (tool.reference.source().to_owned(), report));
+        // Only counts that the manifest keeps; the bench's own report says what was rejected.
+        let mut sources: BTreeMap<String, SourceReport> = BTreeMap::new();
+        for tool in tools {
+            let report = sources.entry(tool.reference.source().to_owned()).or_default();
+            report.n_ingested += 1;
+            report.n_searchable += 1;
+        }
         let generation = NewGeneration {
             tools: tools.iter().cloned().zip(embeddings).collect(),
             embedder: embedder.fingerprint().clone(),
             dimension: embedder.dimension(),
-            sources: BTreeMap::from_iter(sources),
+            sources,
             // A measurement is the same whenever it is taken.
             created_unix_s: 0,
         };

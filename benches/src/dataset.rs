@@ -5,16 +5,19 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use shortlist_index::{Rejection, Tool, hex};
 use shortlist_ingest::source::{Source, jsonl::Jsonl};
 
 use crate::error::BenchError;
+use crate::pool::PoolDescription;
 use crate::queries::{self, JudgedQuery};
 
-/// The source that the tools are read as; it stands in their refs and nowhere else.
+/// The source that a set's tools are read as; it stands in their refs and nowhere else.
 const SOURCE: &str = "bench";
+/// Which of a set's queries a sample takes is drawn once and for all.
+const SAMPLE_SEED: u64 = 6;
 /// How many rejections are kept with their reasons; the count is always complete.
 const REJECTIONS_KEPT_MAX: usize = 20;
 
@@ -40,8 +43,10 @@ pub struct Dataset {
 }
 
 /// What a set consists of. A figure without it says nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
+    /// The set's name: the folder that its tools lie in.
+    pub set: String,
     /// The file of tools, without its folder.
     pub tools_file: String,
     /// SHA-256 of that file, in hexadecimal.
@@ -50,7 +55,9 @@ pub struct Description {
     pub queries_file: String,
     /// SHA-256 of that file, in hexadecimal.
     pub queries_sha256: String,
-    /// Tools that are searched.
+    /// The catalog of distractors that was put to the tools; `None` where the set is searched alone.
+    pub pool: Option<PoolDescription>,
+    /// Tools that are searched, distractors included.
     pub n_tools: usize,
     /// Records that are no tools and were left out.
     pub n_rejected: usize,
@@ -72,35 +79,69 @@ impl Dataset {
     pub fn read(tools: &Path, queries: &Path, limit: Option<usize>, bad: BadTools) -> Result<Self, BenchError> {
         // Queries first: they are the smaller file, and a wrong path shows at once.
         let queries_read = queries::read(queries, limit)?;
-        let (tools_read, rejected) = read_tools(tools, bad)?;
-        let ids: HashSet<&str> = tools_read.iter().map(|tool| tool.provenance.foreign_id.as_str()).collect();
-        let relevant = || {
-            let judged = queries_read.iter().flat_map(|query| &query.relevant);
-            judged.filter(|(_, grade)| **grade > 0).map(|(id, _)| id.as_str())
-        };
+        let (tools_read, rejected) = read_tools(SOURCE, tools, bad)?;
         let description = Description {
+            set: folder_name(tools),
             tools_file: file_name(tools),
             tools_sha256: sha256(tools)?,
             queries_file: file_name(queries),
             queries_sha256: sha256(queries)?,
-            n_tools: tools_read.len(),
+            pool: None,
+            n_tools: 0,
             n_rejected: rejected.len(),
             rejections: rejected
                 .iter()
                 .take(REJECTIONS_KEPT_MAX)
                 .map(|rejection| format!("{}: {}", rejection.record, rejection.reason))
                 .collect(),
-            n_queries: queries_read.len(),
+            n_queries: 0,
+            n_relevant: 0,
+            n_relevant_absent: 0,
+        };
+        Ok(Self::counted(tools_read, queries_read, description))
+    }
+
+    /// The set with as many of its queries, spread evenly over the file; whole where it has no more. The same each time.
+    pub fn sample(&self, n_queries: usize) -> Self {
+        let n = self.queries.len();
+        if n_queries >= n {
+            return self.clone();
+        }
+        let offset = fastrand::Rng::with_seed(SAMPLE_SEED).f64();
+        let place = |nth: usize| ((nth as f64 + offset) * n as f64 / n_queries as f64) as usize;
+        let queries = (0..n_queries).filter_map(|nth| self.queries.get(place(nth)).cloned()).collect();
+        Self::counted(self.tools.clone(), queries, self.description.clone())
+    }
+
+    /// A set of these tools and queries: the description, with what can be counted counted.
+    pub(crate) fn counted(tools: Vec<Tool>, queries: Vec<JudgedQuery>, description: Description) -> Self {
+        let ids: HashSet<&str> = tools.iter().map(|tool| tool.provenance.foreign_id.as_str()).collect();
+        let relevant = || {
+            let judged = queries.iter().flat_map(|query| &query.relevant);
+            judged.filter(|(_, grade)| **grade > 0).map(|(id, _)| id.as_str())
+        };
+        let description = Description {
+            n_tools: tools.len(),
+            n_queries: queries.len(),
             n_relevant: relevant().count(),
             n_relevant_absent: relevant().filter(|id| !ids.contains(id)).count(),
+            ..description
         };
-        Ok(Self { tools: tools_read, queries: queries_read, description })
+        Self { tools, queries, description }
     }
 }
 
-fn read_tools(path: &Path, bad: BadTools) -> Result<(Vec<Tool>, Vec<Rejection>), BenchError> {
+impl Description {
+    /// The set's name, with a mark where it is pooled: what tables call it.
+    pub fn label(&self) -> String {
+        format!("{}{}", self.set, if self.pool.is_some() { "+pool" } else { "" })
+    }
+}
+
+/// The tools of a file as those of a source, and the records that are none.
+pub(crate) fn read_tools(source: &str, path: &Path, bad: BadTools) -> Result<(Vec<Tool>, Vec<Rejection>), BenchError> {
     let (mut tools, mut rejected) = (Vec::new(), Vec::new());
-    Jsonl::new(SOURCE, path).fetch(None, &mut |record| match record {
+    Jsonl::new(source, path).fetch(None, &mut |record| match record {
         Ok(normalized) => tools.push(normalized.tool),
         Err(rejection) => rejected.push(rejection),
     })?;
@@ -113,11 +154,18 @@ fn read_tools(path: &Path, bad: BadTools) -> Result<(Vec<Tool>, Vec<Rejection>),
     }
 }
 
+/// The name of the folder that a file lies in.
+pub(crate) fn folder_name(path: &Path) -> String {
+    let folder = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.file_name()?.to_owned()));
+    folder.map_or_else(|| file_name(path), |name| name.to_string_lossy().into_owned())
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn sha256(path: &Path) -> Result<String, BenchError> {
+/// The SHA-256 of a file, in hexadecimal.
+pub(crate) fn sha256(path: &Path) -> Result<String, BenchError> {
     let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
     let mut hasher = Sha256::new();
     io::copy(&mut File::open(path).map_err(io_error)?, &mut HashWriter(&mut hasher)).map_err(io_error)?;

@@ -65,6 +65,55 @@ pub enum BenchError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is no folder of sets.
+    #[error(
+        "{path} is no folder of sets; name one with --sets (each set a folder with tools.jsonl and queries.jsonl), or measure a \
+         set of your own with --tools and --queries",
+        path = path.display()
+    )]
+    NoSets {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A folder of sets has no set of a name.
+    #[error("{path} has no set {name:?} (a folder with {files}); there are: {known}", path = path.display())]
+    NoSet {
+        /// The folder of sets.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// What such a folder holds.
+        files: &'static str,
+        /// The sets that are there.
+        known: String,
+    },
+    /// A saved run cannot be read.
+    #[error("{path} is no saved run: {reason}; write one with --json", path = path.display())]
+    Saved {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A saved run was of other data.
+    #[error(
+        "the saved run measured {set} with other {what}, so its figures say nothing about these; measure both on the same files \
+         and queries"
+    )]
+    OtherDataset {
+        /// The set.
+        set: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A saved run has nothing in common with this one.
+    #[error(
+        "the saved run has no set and setting in common with this one; measure the same with --set, --mode and --rerank"
+    )]
+    NothingToCompare,
+    /// The plain BM25 failed.
+    #[error("the plain BM25 could not be measured")]
+    Plain(#[source] Box<tantivy::TantivyError>),
     /// A mode needs a model that is not there.
     #[error("mode {mode} needs {model}, and none was given; measure mode lexical without reranking, or give the model")]
     NoModel {
@@ -128,6 +177,12 @@ pub enum BenchError {
         /// Why it was left out.
         reason: String,
     },
+}
+
+impl From<tantivy::TantivyError> for BenchError {
+    fn from(error: tantivy::TantivyError) -> Self {
+        Self::Plain(Box::new(error))
+    }
 }
 
 impl From<BuildError> for BenchError {

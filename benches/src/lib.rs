@@ -1,8 +1,9 @@
 //! How good the search is, and how soon a change can be searched, measured.
 //!
-//! [`Dataset`] is a catalog with judged queries. [`relevance::measure`] indexes it, asks every query and scores the
-//! answers by [`metrics`]; [`table`] prints the [`relevance::Report`], and [`trec`] writes files that other people's tools
-//! score the same, so that nobody has to trust our arithmetic.
+//! [`Dataset`] is a catalog with judged queries; [`Sets`] is a folder of such, and [`Pool`] a catalog of distractors to hide
+//! their tools in. [`relevance::measure`] indexes a set, asks every query and scores the answers by [`metrics`]. An
+//! [`Evaluation`] is such reports together, with what is and is not noise between their settings ([`differences`]); [`table`]
+//! prints it, and [`trec`] writes files that other people's tools score the same, so that nobody has to trust our arithmetic.
 
 pub mod audit;
 pub mod delta;
@@ -13,17 +14,28 @@ pub mod relevance;
 pub mod telemetry;
 pub mod timing;
 
+pub mod bootstrap;
 pub mod dataset;
+pub mod differences;
 pub mod metrics;
+pub mod pool;
+pub mod report;
+pub mod setting;
 
 pub mod table;
 pub mod trec;
 
 mod catalog_index;
 mod error;
+mod evaluation;
+mod plain;
 mod queries;
 mod server;
+mod sets;
 
 pub use dataset::{BadTools, Dataset};
 pub use error::BenchError;
+pub use evaluation::Evaluation;
+pub use pool::Pool;
 pub use queries::JudgedQuery;
+pub use sets::Sets;

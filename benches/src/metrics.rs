@@ -4,10 +4,10 @@
 //! judged tool of the query, found or not. A grade of at least 1 is relevant. Järvelin and Kekäläinen, "Cumulated
 //! gain-based evaluation of IR techniques" (2002), in trec_eval's form: the gain is the grade itself, not 2^grade - 1.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The figures of one query, or their means over many. All lie in 0..=1; higher is better.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Normalised discounted cumulated gain of the first ten (trec_eval's `ndcg_cut_10`).
     pub ndcg_at_10: f64,

@@ -1,23 +1,56 @@
-//! A report for people.
+//! Reports for people, as plain text.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use crate::relevance::{Part, Report};
+use crate::differences::Row;
+use crate::report::{Part, Report};
 
-/// The report as a table of plain text, ending in a line end: what was measured on what, then a line for each setting and
-/// each split of it.
-pub fn print(report: &Report) -> String {
+/// The reports as text, ending in a line end: what was measured on what, then one table with a line for each set, each setting,
+/// and each split and class of it.
+pub fn print(reports: &[Report]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_report(&mut out, report);
+    let _ = reports
+        .iter()
+        .try_for_each(|report| write_head(&mut out, report))
+        .and_then(|()| write_table(&mut out, reports));
     out
 }
 
-fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
+/// The differences as a table, ending in a line end. Empty where there is none.
+pub fn differences(rows: &[Row]) -> String {
+    let mut out = String::new();
+    let _ = write_differences(&mut out, rows);
+    out
+}
+
+/// Columns of text, as wide as their widest cell.
+pub(crate) struct Widths(Vec<usize>);
+
+impl Widths {
+    /// Of the rows, the heading among them.
+    pub(crate) fn of<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Self {
+        let mut widths = vec![0; N];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(&row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        Self(widths)
+    }
+
+    /// The cells side by side.
+    pub(crate) fn line<const N: usize>(&self, cells: &[String; N]) -> String {
+        cells.iter().zip(&self.0).map(|(cell, width)| format!("{cell:<width$} ")).collect()
+    }
+}
+
+fn write_head(out: &mut String, report: &Report) -> fmt::Result {
     let dataset = &report.dataset;
     writeln!(
         out,
-        "{} tools ({}, {}…), {} queries ({}, {}…), {} relevant",
+        "{}: {} tools ({}, {}…), {} queries ({}, {}…), {} relevant",
+        dataset.label(),
         dataset.n_tools,
         dataset.tools_file,
         prefix(&dataset.tools_sha256),
@@ -28,31 +61,55 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     writeln!(
         out,
-        "model {}, {} threads, indexed in {:.1} s",
+        "  model {}, {} threads, indexed in {:.1} s",
         report.embedder.as_deref().unwrap_or("none"),
         report.n_threads,
         report.index_s
     )?;
+    if let Some(pool) = &dataset.pool {
+        writeln!(
+            out,
+            "  {} of them are distractors of {} ({}…); {} of its tools are the set's own and were left out",
+            pool.n_tools,
+            pool.name,
+            prefix(&pool.sha256),
+            pool.n_left_out
+        )?;
+    }
     if dataset.n_rejected > 0 {
-        writeln!(out, "note: {} records are no tools and were left out:", dataset.n_rejected)?;
-        dataset.rejections.iter().try_for_each(|rejection| writeln!(out, "  {rejection}"))?;
+        writeln!(out, "  note: {} records are no tools and were left out:", dataset.n_rejected)?;
+        dataset.rejections.iter().try_for_each(|rejection| writeln!(out, "    {rejection}"))?;
     }
     if dataset.n_relevant_absent > 0 {
         writeln!(
             out,
-            "note: {} relevant tools are not in the catalog; each counts as missed",
+            "  note: {} relevant tools are not in the catalog; each counts as missed",
             dataset.n_relevant_absent
         )?;
     }
+    Ok(())
+}
 
-    let splits = || report.runs.iter().flat_map(|run| run.splits.keys());
-    let width = splits().map(|split| split.chars().count()).chain(["split".len()]).max().unwrap_or_default();
+fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
+    let mut lines: Vec<([String; 4], &Part)> = Vec::new();
+    for report in reports {
+        for run in &report.runs {
+            let mut line = |kind: &str, name: &str, part| {
+                let rerank = if run.rerank { "on" } else { "off" };
+                let cells = [report.dataset.label(), run.mode.clone(), rerank.to_owned(), format!("{kind}{name}")];
+                lines.push((cells, part));
+            };
+            line("", "all", &run.overall);
+            run.splits.iter().for_each(|(split, part)| line("", split, part));
+            run.classes.iter().for_each(|(class, part)| line("class ", class, part));
+        }
+    }
+    let heading = ["set", "mode", "rerank", "part"].map(str::to_owned);
+    let widths = Widths::of(lines.iter().map(|(cells, _)| cells.clone()).chain([heading.clone()]));
     writeln!(
         out,
-        "\n{:<8} {:<6} {:<width$} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",
-        "mode",
-        "rerank",
-        "split",
+        "\n{}{:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",
+        widths.line(&heading),
         "queries",
         "nDCG@10",
         "R@1",
@@ -65,27 +122,43 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         "p50 ms",
         "p95 ms",
     )?;
-    for run in &report.runs {
-        let mut line = |split: &str, part: &Part| {
-            let Part { n_queries, figures: f, latency_p50_ms, latency_p95_ms } = part;
-            let rerank = if run.rerank { "on" } else { "off" };
-            writeln!(
-                out,
-                "{:<8} {rerank:<6} {split:<width$} {n_queries:>7} {:>7.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} \
-                 {:>6.4} {latency_p50_ms:>7.2} {latency_p95_ms:>7.2}",
-                run.mode,
-                f.ndcg_at_10,
-                f.recall_at_1,
-                f.recall_at_5,
-                f.recall_at_10,
-                f.recall_at_20,
-                f.completeness_at_10,
-                f.mrr,
-                f.hit_at_1,
-            )
+    for (cells, part) in &lines {
+        let Part { n_queries, figures: f, latency_p50_ms, latency_p95_ms } = part;
+        writeln!(
+            out,
+            "{}{n_queries:>7} {:>7.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {latency_p50_ms:>7.2} \
+             {latency_p95_ms:>7.2}",
+            widths.line(cells),
+            f.ndcg_at_10,
+            f.recall_at_1,
+            f.recall_at_5,
+            f.recall_at_10,
+            f.recall_at_20,
+            f.completeness_at_10,
+            f.mrr,
+            f.hit_at_1,
+        )?;
+    }
+    Ok(())
+}
+
+fn write_differences(out: &mut String, rows: &[Row]) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let cells = |row: &Row| [row.set.clone(), row.part.clone(), format!("{} - {}", row.of, row.against)];
+    let heading = ["set", "part", "difference of nDCG@10"].map(str::to_owned);
+    let widths = Widths::of(rows.iter().map(cells).chain([heading.clone()]));
+    writeln!(out, "{}{:>7} {:>7}  {:<18} beyond noise", widths.line(&heading), "queries", "mean", "95 % interval")?;
+    for row in rows {
+        let d = &row.difference;
+        let interval = format!("{:+.4} to {:+.4}", d.low, d.high);
+        let verdict = match (d.is_beyond_noise(), d.mean > 0.0) {
+            (false, _) => "no",
+            (true, true) => "yes, better",
+            (true, false) => "yes, WORSE",
         };
-        line("all", &run.overall)?;
-        run.splits.iter().try_for_each(|(split, part)| line(split, part))?;
+        writeln!(out, "{}{:>7} {:>+7.4}  {interval:<18} {verdict}", widths.line(&cells(row)), d.n_queries, d.mean)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::error::BenchError;
 use crate::queries::JudgedQuery;
-use crate::relevance::Ranking;
+use crate::report::Ranking;
 
 /// Writes a run. `tag` names the system; white space in it is encoded as in ids.
 ///

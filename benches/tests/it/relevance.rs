@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shortlist_benches::relevance::{Options, Progress, Report, Setting, measure};
+use shortlist_benches::relevance::{Options, Progress, measure};
+use shortlist_benches::report::Report;
+use shortlist_benches::setting::Setting;
 use shortlist_benches::{Dataset, metrics::Figures, table, trec};
 use shortlist_index::{Mode, Models};
 
 use crate::support::{CountingEmbedder, Files, crosscheck, models};
 
-const LEXICAL: Setting = Setting { mode: Mode::Lexical, rerank: false };
+const LEXICAL: Setting = Setting::Search { mode: Mode::Lexical, rerank: false };
 
 fn options(modes: &[Mode]) -> Options {
-    Options { settings: modes.iter().map(|&mode| Setting { mode, rerank: false }).collect(), embedding_cache: None }
+    Options { settings: modes.iter().map(|&mode| Setting::of(mode)).collect(), embedding_cache: None }
 }
 
 fn measured(dataset: &Dataset, modes: &[Mode]) -> Report {
@@ -62,7 +64,7 @@ fn the_figures_of_a_known_ranking_are_those_computed_by_hand() {
 fn a_relevant_tool_that_is_not_in_the_catalog_is_a_miss_and_is_reported() {
     let report = measured(&known(), &[Mode::Lexical]);
     assert_eq!((report.dataset.n_relevant, report.dataset.n_relevant_absent), (5, 1));
-    assert!(table::print(&report).contains("1 relevant tools are not in the catalog"));
+    assert!(table::print(std::slice::from_ref(&report)).contains("1 relevant tools are not in the catalog"));
 }
 
 #[test]
@@ -85,9 +87,9 @@ fn results_are_in_the_queries_order_and_the_same_on_any_number_of_threads() {
 #[test]
 fn every_setting_is_a_line_of_the_table_and_a_run_of_the_json() {
     let report = measured(&crosscheck(None), &[Mode::Lexical, Mode::Hybrid]);
-    let table = table::print(&report);
+    let table = table::print(std::slice::from_ref(&report));
     let lines: Vec<&str> =
-        table.lines().filter(|line| line.starts_with("lexical") || line.starts_with("hybrid")).collect();
+        table.lines().filter(|line| line.contains(" lexical ") || line.contains(" hybrid ")).collect();
     assert_eq!(lines.len(), 8, "two settings, each over all queries and three splits:\n{table}");
 
     let json = serde_json::to_value(&report).expect("plain data");
@@ -135,7 +137,7 @@ fn a_run_file_keeps_our_order_by_score() {
 fn a_mode_without_its_model_is_refused_before_anything_is_done() {
     let none = Models::default();
     let error = |mode, rerank| {
-        let options = Options { settings: vec![Setting { mode, rerank }], embedding_cache: None };
+        let options = Options { settings: vec![Setting::Search { mode, rerank }], embedding_cache: None };
         measure(&known(), &none, &options, &|_| {}).expect_err("no model").to_string()
     };
     assert!(error(Mode::Hybrid, false).contains("needs an embedding model"));

@@ -40,6 +40,11 @@ impl PlaceArgs {
         self.home.clone().unwrap_or_else(|| in_checkout_or_user(name, "XDG_DATA_HOME", ".local/share"))
     }
 
+    /// What lies beside the checkout for every developer, and is no part of it: `../shared`.
+    pub fn shared(&self) -> PathBuf {
+        checkout().unwrap_or_default().join("../shared")
+    }
+
     /// The third-party files.
     pub fn assets(&self) -> Assets {
         let root = self.assets.clone().unwrap_or_else(|| in_checkout_or_user("assets", "XDG_CACHE_HOME", ".cache"));
@@ -49,11 +54,16 @@ impl PlaceArgs {
 
 /// `data/<name>` of the checkout that the command runs in, else `shortlist/<name>` in the user's folder.
 fn in_checkout_or_user(name: &str, variable: &str, below_home: &str) -> PathBuf {
-    let here = env::current_dir().unwrap_or_default();
-    if let Some(checkout) = here.ancestors().find(|folder| folder.join("data/assets.toml").is_file()) {
+    if let Some(checkout) = checkout() {
         return checkout.join("data").join(name);
     }
     let user = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let user = user.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(below_home)));
-    user.unwrap_or(here).join("shortlist").join(name)
+    user.unwrap_or_else(|| env::current_dir().unwrap_or_default()).join("shortlist").join(name)
+}
+
+/// The checkout that the command runs in.
+fn checkout() -> Option<PathBuf> {
+    let here = env::current_dir().ok()?;
+    here.ancestors().find(|folder| folder.join("data/assets.toml").is_file()).map(Path::to_owned)
 }

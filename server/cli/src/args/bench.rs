@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use shortlist_index::Mode;
+
+use super::relevance::RelevanceArgs;
 
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
@@ -13,8 +14,8 @@ pub struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
-    /// How good the search is on a catalog with judged queries
-    Relevance(RelevanceArgs),
+    /// How good the search is: on the sets this project develops on, or on a catalog of your own with judged queries
+    Relevance(Box<RelevanceArgs>),
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
     /// Whether the time of an answer tells a hidden tool from a missing one
@@ -91,39 +92,4 @@ pub struct GraphArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Formats: tools.jsonl[.gz] with {\"id\",\"namespace\",\"name\",\"description\",…}, queries.jsonl with\n\
-    {\"id\",\"query\",\"relevant\":{\"<tool id>\":1},\"split\"?}."
-)]
-pub struct RelevanceArgs {
-    /// The catalog
-    #[arg(long, value_name = "FILE")]
-    pub tools: PathBuf,
-    /// The judged queries
-    #[arg(long, value_name = "FILE")]
-    pub queries: PathBuf,
-    /// Ask only the first N queries
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-    /// lexical, dense or hybrid; without it, each in turn
-    #[arg(long)]
-    pub mode: Option<Mode>,
-    /// on or off; without it, off
-    #[arg(long, value_name = "on|off", default_value = "off", value_parser = ["on", "off"])]
-    pub rerank: String,
-    /// Write the hits as a TREC run (one mode only)
-    #[arg(long, value_name = "FILE", requires = "mode")]
-    pub run: Option<PathBuf>,
-    /// Write the judgements as TREC qrels
-    #[arg(long, value_name = "FILE")]
-    pub qrels: Option<PathBuf>,
-    /// Write all figures as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Go on without records that are no tools, instead of refusing the catalog
-    #[arg(long)]
-    pub skip_bad_tools: bool,
 }

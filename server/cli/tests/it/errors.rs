@@ -60,8 +60,18 @@ fn the_bench_measures_the_crosscheck_set_in_every_mode() {
     let json = program.write("report.json", "");
     let json = json.to_str().expect("UTF-8");
     let table = program.succeed(&["bench", "relevance", "--tools", tools, "--queries", queries, "--json", json]);
-    assert!(["lexical", "dense", "hybrid"].iter().all(|mode| table.contains(mode)), "{table}");
+    assert!(["bm25-plain", "lexical", "dense", "hybrid"].iter().all(|mode| table.contains(mode)), "{table}");
     let report: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(json).expect("a report")).expect("JSON");
-    assert_eq!(report["runs"].as_array().map(Vec::len), Some(3));
+    assert_eq!(report["sets"][0]["runs"].as_array().map(Vec::len), Some(4));
+    assert!(table.contains("hybrid - "), "{table}");
+
+    let again = ["bench", "relevance", "--tools", tools, "--queries", queries, "--mode", "lexical", "--compare", json];
+    let table = program.succeed(&again);
+    let line = table.lines().find(|line| line.contains("lexical - lexical, saved")).expect("it is compared");
+    assert!(line.contains("+0.0000 to +0.0000") && line.ends_with("no"), "{line}");
+    let fewer = [&again[..], &["--limit", "5"]].concat();
+    assert!(program.fail(&fewer).contains("with other queries"));
+    let absent = program.fail(&["bench", "relevance", "--sets", "/nowhere"]);
+    assert!(absent.contains("no folder of sets; name one with --sets"), "{absent}");
 }

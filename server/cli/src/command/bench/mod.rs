@@ -1,22 +1,23 @@
 //! `shortlist bench`.
 
+mod relevance;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use shortlist_benches::relevance::{Options, Progress, Setting, measure};
-use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, table, telemetry, timing, trec};
-use shortlist_index::{Embedder, HashingEmbedder, Mode, Models};
+use shortlist_benches::{audit, delta, grants, graph, telemetry, timing};
+use shortlist_index::{Embedder, HashingEmbedder};
 
-use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, RelevanceArgs};
+use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
-use crate::{models, print, progress};
+use crate::{models, print};
 
 /// Measures.
 pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     match &args.what {
-        BenchWhat::Relevance(args) => relevance(places, args),
+        BenchWhat::Relevance(args) => relevance::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
@@ -162,37 +163,4 @@ fn scratch(places: &PlaceArgs) -> Result<tempfile::TempDir> {
     let parent = places.home();
     std::fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?)
-}
-
-fn relevance(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
-    let bad = if args.skip_bad_tools { BadTools::Skip } else { BadTools::Refuse };
-    let dataset = Dataset::read(&args.tools, &args.queries, args.limit, bad)?;
-    let modes = args.mode.map_or_else(|| vec![Mode::Lexical, Mode::Dense, Mode::Hybrid], |mode| vec![mode]);
-    let rerank = args.rerank == "on";
-    let settings: Vec<Setting> = modes.into_iter().map(|mode| Setting { mode, rerank }).collect();
-    let needs_model = rerank || settings.iter().any(|setting| setting.mode != Mode::Lexical);
-    let models = if needs_model { models::load(places, rerank, Sessions::PerCore)?.0 } else { Models::default() };
-
-    let embedding = progress::counter("embedding", dataset.tools.len() as u64);
-    let asking = progress::counter("asking", (dataset.queries.len() * settings.len()) as u64);
-    let options = Options { settings, embedding_cache: Some(places.assets().root().join("bench-embeddings")) };
-    let report = measure(&dataset, &models, &options, &|step| match step {
-        Progress::Embedded(n_tools) => embedding.inc(n_tools as u64),
-        Progress::Asked => asking.inc(1),
-    })?;
-    embedding.finish_and_clear();
-    asking.finish_and_clear();
-
-    print::line(table::print(&report).trim_end())?;
-    if let (Some(path), [run]) = (&args.run, report.runs.as_slice()) {
-        trec::write_run(path, &format!("shortlist-{}", run.mode), &run.rankings)?;
-    }
-    if let Some(path) = &args.qrels {
-        trec::write_qrels(path, &dataset.queries)?;
-    }
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
 }

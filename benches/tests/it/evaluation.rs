@@ -1,0 +1,179 @@
+//! Several sets in one run: pooled with distractors, and compared with a saved run.
+
+use std::fs;
+
+use shortlist_benches::relevance::{Options, measure};
+use shortlist_benches::report::Report;
+use shortlist_benches::setting::Setting;
+use shortlist_benches::{BadTools, Dataset, Evaluation, Pool, Sets, differences, table};
+use shortlist_index::Mode;
+
+use crate::support::{CountingEmbedder, Files, crosscheck, models};
+
+const TOOLS: &str = "{\"id\":\"a\",\"namespace\":\"n\",\"name\":\"alpha\",\"description\":\"Counts apples.\"}\n\
+                     {\"id\":\"b\",\"namespace\":\"n\",\"name\":\"beta\",\"description\":\"Counts pears.\"}\n";
+const QUERIES: &str = "{\"id\":\"1\",\"query\":\"apples\",\"relevant\":{\"a\":1}}\n";
+
+fn line(id: &str, namespace: &str, name: &str, description: &str) -> String {
+    format!("{{\"id\":\"{id}\",\"namespace\":\"{namespace}\",\"name\":\"{name}\",\"description\":\"{description}\"}}\n")
+}
+
+fn report(dataset: &Dataset, settings: &[Setting]) -> Report {
+    let options = Options { settings: settings.to_vec(), embedding_cache: None };
+    measure(dataset, &models(CountingEmbedder::new(false)), &options, &|_| {}).expect("a good set")
+}
+
+fn pool(tools: &str) -> Pool {
+    let files = Files::new(tools, QUERIES);
+    Pool::read(&files.tools(), BadTools::Refuse).expect("good tools")
+}
+
+/// Forty tools, of which the crosscheck's queries want others than these distractors.
+#[test]
+fn distractors_are_searched_with_the_set_and_make_it_no_easier() {
+    let set = crosscheck(None);
+    // The same refs as the set's own but for the source, and words of its queries.
+    let others: String = set
+        .tools
+        .iter()
+        .enumerate()
+        .map(|(i, tool)| line(&format!("other-{i}"), tool.reference.namespace(), &format!("copy {i}"), &tool.name))
+        .collect();
+    let pooled = pool(&others).around(&set).expect("no tool of the set is among them");
+    let description = &pooled.description;
+    assert_eq!((description.n_tools, description.n_queries), (80, set.queries.len()));
+    assert_eq!(description.n_relevant_absent, set.description.n_relevant_absent);
+    let added = description.pool.as_ref().map(|pool| (pool.n_tools, pool.n_left_out));
+    assert_eq!(added, Some((40, 0)));
+    assert_eq!(description.label(), format!("{}+pool", set.description.set));
+
+    let settings = [Setting::Plain, Setting::of(Mode::Lexical)];
+    let (alone, pooled) = (report(&set, &settings), report(&pooled, &settings));
+    for (alone, pooled) in alone.runs.iter().zip(&pooled.runs) {
+        let (alone, pooled) = (alone.overall.figures.ndcg_at_10, pooled.overall.figures.ndcg_at_10);
+        assert!(pooled < alone, "{pooled} among distractors, {alone} without");
+    }
+    let text = table::print(&[alone, pooled]);
+    assert!(text.contains("40 of them are distractors of"), "{text}");
+}
+
+#[test]
+fn a_copy_of_a_tool_is_left_out_of_the_pool_and_a_set_of_copies_is_not_pooled() {
+    let set = crosscheck(None);
+    let first = &set.tools[0];
+    let by_id = line(&first.provenance.foreign_id, "x", "renamed", "Something else.");
+    let by_text = line("new", "x", &set.tools[1].name.to_uppercase(), &format!(" {}  ", set.tools[1].description));
+    let other = line("other", "x", "other", "Nothing of the kind.");
+    let pooled = pool(&format!("{by_id}{by_text}{other}")).around(&set).expect("two of forty are few");
+    let added = pooled.description.pool.map(|pool| (pool.n_tools, pool.n_left_out));
+    assert_eq!(added, Some((1, 2)));
+
+    let small = Files::new(TOOLS, QUERIES).read().expect("a good set");
+    let overlap = pool(&format!("{TOOLS}{other}")).around(&small).expect_err("all its tools are in the pool");
+    assert_eq!((overlap.n_shared, overlap.n_tools), (2, 2));
+    assert!(overlap.to_string().contains("2 of its 2 tools are in it"), "{overlap}");
+}
+
+#[test]
+fn the_sets_of_a_folder_are_those_with_tools_and_queries() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (set, queries) in [("second", true), ("catalog", false), ("first", true)] {
+        let set = folder.path().join(set);
+        fs::create_dir(&set).expect("the folder is ours");
+        fs::write(set.join("tools.jsonl"), TOOLS).expect("the folder is ours");
+        if queries {
+            fs::write(set.join("queries.jsonl"), QUERIES).expect("the folder is ours");
+        }
+    }
+    let sets = Sets::open(folder.path()).expect("two sets");
+    assert_eq!(sets.names(), ["first", "second"]);
+    assert_eq!(
+        sets.read("first", None, BadTools::Refuse).map(|set| set.description.set).ok().as_deref(),
+        Some("first")
+    );
+    let error = |name: &str| sets.read(name, None, BadTools::Refuse).expect_err("no set").to_string();
+    assert!(error("catalog").contains("there are: first, second"), "{}", error("catalog"));
+    let absent = Sets::open(&folder.path().join("catalog")).expect_err("no set there").to_string();
+    assert!(absent.contains("--sets") && absent.contains("--tools and --queries"), "{absent}");
+}
+
+#[test]
+fn a_saved_run_is_compared_query_by_query_and_only_with_the_same_data() {
+    let (lexical, plain) = (Setting::of(Mode::Lexical), Setting::Plain);
+    let set = crosscheck(None);
+    let evaluation =
+        Evaluation::new(vec![report(&set, &[plain, lexical, Setting::of(Mode::Dense), Setting::of(Mode::Hybrid)])]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("saved.json");
+    fs::write(&path, serde_json::to_string(&evaluation).expect("plain data")).expect("the folder is ours");
+    let saved = Evaluation::read(&path).expect("just written");
+
+    // The same settings again: no difference at all, over all queries and each split.
+    let now = report(&set, &[lexical]);
+    let rows = differences::between(std::slice::from_ref(&now), &saved.sets).expect("the same data");
+    assert_eq!(rows.len(), 1 + now.runs[0].splits.len());
+    assert!(rows.iter().all(|row| row.difference.mean == 0.0 && !row.difference.is_beyond_noise()), "{rows:?}");
+
+    // A run that answered nothing is worse beyond noise.
+    let mut nothing = now.clone();
+    nothing.runs[0].ndcg_at_10_by_query.iter_mut().for_each(|figure| *figure = 0.0);
+    let rows = differences::between(&[nothing], &saved.sets).expect("the same data");
+    assert!(rows[0].difference.is_beyond_noise() && rows[0].difference.mean < 0.0);
+    assert!(table::differences(&rows).contains("yes, WORSE"));
+
+    let other = |edit: &dyn Fn(&mut Report), what: &str| {
+        let mut report = now.clone();
+        edit(&mut report);
+        let error = differences::between(&[report], &saved.sets).expect_err(what).to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    other(&|report| report.dataset.tools_sha256.replace_range(..1, "x"), "other tools");
+    other(&|report| report.dataset.queries_sha256.replace_range(..1, "x"), "other queries");
+    other(&|report| report.queries.truncate(5), "other queries");
+    other(&|report| report.dataset.set.push('2'), "no set and setting in common");
+
+    fs::write(&path, "{\"runs\":[]}").expect("the folder is ours");
+    let error = Evaluation::read(&path).expect_err("an older report").to_string();
+    assert!(error.contains("no saved run") && error.contains("--json"), "{error}");
+}
+
+#[test]
+fn hybrid_is_held_against_the_better_of_its_legs() {
+    let settings = [Setting::of(Mode::Lexical), Setting::of(Mode::Dense), Setting::of(Mode::Hybrid)];
+    let report = report(&crosscheck(None), &settings);
+    let rows = differences::within(&report);
+    let mean = |setting: &str| report.run(setting).map_or(0.0, |run| run.overall.figures.ndcg_at_10);
+    let best = if mean("dense") > mean("lexical") { "dense" } else { "lexical" };
+    assert_eq!((rows[0].of.as_str(), rows[0].against.as_str(), rows[0].part.as_str()), ("hybrid", best, "all"));
+    assert!((rows[0].difference.mean - (mean("hybrid") - mean(best))).abs() < 1e-6);
+    assert_eq!(rows.len(), 1 + report.runs[0].splits.len());
+}
+
+#[test]
+fn a_sample_is_spread_over_the_set_and_the_same_each_time() {
+    let set = crosscheck(None);
+    let sample = set.sample(8);
+    assert_eq!((sample.description.n_queries, sample.tools.len()), (8, set.tools.len()));
+    assert_eq!(sample.queries, set.sample(8).queries);
+    let places: Vec<usize> =
+        sample.queries.iter().filter_map(|query| set.queries.iter().position(|other| other == query)).collect();
+    assert!(places.windows(2).all(|pair| pair[1] - pair[0] == set.queries.len() / 8), "{places:?}");
+    assert_eq!(set.sample(1_000).queries, set.queries);
+}
+
+#[test]
+fn the_plain_baseline_reads_names_and_descriptions_and_nothing_else() {
+    let tools = "{\"id\":\"a\",\"namespace\":\"orchard\",\"name\":\"count_apples\",\"description\":\"Sums.\",\
+                 \"input_schema\":{\"type\":\"object\",\"properties\":{\"ladder\":{\"type\":\"string\"}}}}\n\
+                 {\"id\":\"b\",\"namespace\":\"n\",\"name\":\"beta\",\"description\":\"Counts pears.\"}\n";
+    let query = |id: &str, words: &str, tool: &str| {
+        format!("{{\"id\":\"{id}\",\"query\":\"{words}\",\"relevant\":{{\"{tool}\":1}}}}\n")
+    };
+    // A word of the name, one of the description in another case, its plural, a parameter, a namespace.
+    let queries =
+        [("1", "APPLES", "a"), ("2", "pears", "b"), ("3", "pear", "b"), ("4", "ladder", "a"), ("5", "orchard", "a")];
+    let queries: String = queries.iter().map(|(id, words, tool)| query(id, words, tool)).collect();
+    let report = report(&Files::new(tools, &queries).read().expect("a good set"), &[Setting::Plain]);
+    assert_eq!(report.runs[0].setting(), "bm25-plain");
+    assert_eq!(report.runs[0].ndcg_at_10_by_query, [1.0, 1.0, 0.0, 0.0, 0.0]);
+}
