@@ -114,6 +114,17 @@ pub enum BenchError {
     /// The plain BM25 failed.
     #[error("the plain BM25 could not be measured")]
     Plain(#[source] Box<tantivy::TantivyError>),
+    /// A file of floors says something else.
+    #[error(
+        "{path}: {reason}; a floor is [set] and in it a setting, as in lexical = {{ ndcg_at_10 = 0.9, queries = 150 }}",
+        path = path.display()
+    )]
+    Floors {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A mode needs a model that is not there.
     #[error("mode {mode} needs {model}, and none was given; measure mode lexical without reranking, or give the model")]
     NoModel {

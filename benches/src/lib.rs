@@ -3,7 +3,8 @@
 //! [`Dataset`] is a catalog with judged queries; [`Sets`] is a folder of such, and [`Pool`] a catalog of distractors to hide
 //! their tools in. [`relevance::measure`] indexes a set, asks every query and scores the answers by [`metrics`]. An
 //! [`Evaluation`] is such reports together, with what is and is not noise between their settings ([`differences`]); [`table`]
-//! prints it, and [`trec`] writes files that other people's tools score the same, so that nobody has to trust our arithmetic.
+//! and [`html`] show it, and [`trec`] writes files that other people's tools score the same, so that nobody has to trust our
+//! arithmetic. [`floors`] are what no change may fall below.
 
 pub mod audit;
 pub mod delta;
@@ -17,11 +18,13 @@ pub mod timing;
 pub mod bootstrap;
 pub mod dataset;
 pub mod differences;
+pub mod floors;
 pub mod metrics;
 pub mod pool;
 pub mod report;
 pub mod setting;
 
+pub mod html;
 pub mod table;
 pub mod trec;
 

@@ -9,7 +9,7 @@ use shortlist_index::Mode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// BM25 over names and descriptions alone, which is how tool search is mostly built: what every other setting has to be
-    /// worth its cost against. Not of our index; see [`crate::plain`].
+    /// worth its cost against. Nothing of our index takes part in it.
     Plain,
     /// The index's own search.
     Search {

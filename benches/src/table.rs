@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::differences::Row;
+use crate::floors::Checked;
 use crate::report::{Part, Report};
 
 /// The reports as text, ending in a line end: what was measured on what, then one table with a line for each set, each setting,
@@ -24,12 +25,19 @@ pub fn differences(rows: &[Row]) -> String {
     out
 }
 
+/// The floors as a table, ending in a line end, those that were missed marked.
+pub fn floors(checked: &[Checked]) -> String {
+    let mut out = String::new();
+    let _ = write_floors(&mut out, checked);
+    out
+}
+
 /// Columns of text, as wide as their widest cell.
-pub(crate) struct Widths(Vec<usize>);
+struct Widths(Vec<usize>);
 
 impl Widths {
     /// Of the rows, the heading among them.
-    pub(crate) fn of<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Self {
+    fn of<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Self {
         let mut widths = vec![0; N];
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(&row) {
@@ -40,7 +48,7 @@ impl Widths {
     }
 
     /// The cells side by side.
-    pub(crate) fn line<const N: usize>(&self, cells: &[String; N]) -> String {
+    fn line<const N: usize>(&self, cells: &[String; N]) -> String {
         cells.iter().zip(&self.0).map(|(cell, width)| format!("{cell:<width$} ")).collect()
     }
 }
@@ -159,6 +167,24 @@ fn write_differences(out: &mut String, rows: &[Row]) -> fmt::Result {
             (true, false) => "yes, WORSE",
         };
         writeln!(out, "{}{:>7} {:>+7.4}  {interval:<18} {verdict}", widths.line(&cells(row)), d.n_queries, d.mean)?;
+    }
+    Ok(())
+}
+
+fn write_floors(out: &mut String, checked: &[Checked]) -> fmt::Result {
+    let cells = |checked: &Checked| [checked.set.clone(), checked.setting.to_string()];
+    let heading = ["set", "setting"].map(str::to_owned);
+    let widths = Widths::of(checked.iter().map(cells).chain([heading.clone()]));
+    writeln!(out, "{}{:>7} {:>7} {:>7} {:>7}", widths.line(&heading), "queries", "nDCG@10", "floor", "margin")?;
+    for one in checked {
+        let Checked { n_queries, floor, ndcg_at_10, .. } = one;
+        let verdict = if one.fell() { "  FELL" } else { "" };
+        writeln!(
+            out,
+            "{}{n_queries:>7} {ndcg_at_10:>7.4} {floor:>7.4} {:>+7.4}{verdict}",
+            widths.line(&cells(one)),
+            ndcg_at_10 - floor
+        )?;
     }
     Ok(())
 }

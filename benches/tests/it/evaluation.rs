@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use shortlist_benches::floors::Floors;
 use shortlist_benches::relevance::{Options, measure};
 use shortlist_benches::report::Report;
 use shortlist_benches::setting::Setting;
-use shortlist_benches::{BadTools, Dataset, Evaluation, Pool, Sets, differences, table};
+use shortlist_benches::{BadTools, Dataset, Evaluation, Pool, Sets, differences, html, table};
 use shortlist_index::Mode;
 
 use crate::support::{CountingEmbedder, Files, crosscheck, models};
@@ -147,6 +148,58 @@ fn hybrid_is_held_against_the_better_of_its_legs() {
     assert_eq!((rows[0].of.as_str(), rows[0].against.as_str(), rows[0].part.as_str()), ("hybrid", best, "all"));
     assert!((rows[0].difference.mean - (mean("hybrid") - mean(best))).abs() < 1e-6);
     assert_eq!(rows.len(), 1 + report.runs[0].splits.len());
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere_and_takes_hostile_text_as_text() {
+    let tools = line("<b>a", "n", "alpha", "Counts apples.") + &line("b", "n", "beta", "Counts pears.");
+    let queries = "{\"id\":\"<script>\",\"query\":\"pears </td><script>alert(1)</script>\",\"relevant\":{\"<b>a\":1},\
+                   \"split\":\"\\\"><img src=x>\"}\n";
+    let set = Files::new(&tools, queries).read().expect("a good set");
+    let settings = [Setting::Plain, Setting::of(Mode::Lexical), Setting::of(Mode::Dense), Setting::of(Mode::Hybrid)];
+    let evaluation = Evaluation::new(vec![report(&set, &settings), report(&crosscheck(None), &settings)]);
+    let page = html::page(&evaluation, &[]);
+
+    assert_eq!(page.matches("<svg ").count(), 6, "three plots for each set");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    assert!(page.contains("<code>&lt;b&gt;a</code>"), "what was wanted stands with the hardest queries");
+    for foreign in ["<script", "<img", "<link", "<b>", "http:", "https:", "url(", "@import", "NaN", "inf"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    for element in ["table", "svg", "figure", "div", "tr", "td", "text", "code"] {
+        let open = page.matches(&format!("<{element}>")).count() + page.matches(&format!("<{element} ")).count();
+        assert_eq!(open, page.matches(&format!("</{element}>")).count(), "{element}");
+    }
+}
+
+#[test]
+fn a_floor_falls_where_the_figure_lies_below_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = folder.path().join("known");
+    fs::create_dir(&set).expect("the folder is ours");
+    fs::write(set.join("tools.jsonl"), TOOLS).expect("the folder is ours");
+    // One of two queries finds its tool.
+    let queries = format!("{QUERIES}{}", QUERIES.replace("\"1\"", "\"2\"").replace("apples", "plums"));
+    fs::write(set.join("queries.jsonl"), queries).expect("the folder is ours");
+    let sets = Sets::open(folder.path()).expect("a set");
+    let check = |floors: &str| {
+        let path = folder.path().join("floors.toml");
+        fs::write(&path, floors).expect("the folder is ours");
+        Floors::read(&path)?.check(&sets, &models(CountingEmbedder::new(false)), &folder.path().join("vectors"))
+    };
+    let checked = check(
+        "[known]\nbm25-plain = { ndcg_at_10 = 0.5 }\nhybrid = { ndcg_at_10 = 0.1, queries = 1 }\nlexical = { ndcg_at_10 = 0.51 }\n",
+    )
+    .expect("a set of the folder");
+    let fell: Vec<(usize, bool)> = checked.iter().map(|checked| (checked.n_queries, checked.fell())).collect();
+    assert_eq!(fell.len(), 3);
+    assert_eq!((fell[0], fell[2]), ((2, false), (2, true)), "{checked:?}");
+    assert_eq!(fell[1].0, 1);
+    let text = table::floors(&checked);
+    assert_eq!(text.matches("FELL").count(), checked.iter().filter(|checked| checked.fell()).count(), "{text}");
+    assert!(
+        check("[gone.lexical]\nndcg_at_10 = 0.5\n").expect_err("no such set").to_string().contains("there are: known")
+    );
 }
 
 #[test]

@@ -44,6 +44,16 @@ pub struct RelevanceArgs {
     /// Say what is better or worse by more than noise than in a run saved with --json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Write one page with all figures, plots and the hardest queries
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Measure only what this TOML file sets floors for, and fail where one is missed
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["tools", "set", "pooled", "limit", "mode", "rerank", "run", "qrels", "json", "compare", "html"]
+    )]
+    pub floors: Option<PathBuf>,
     /// Go on without records that are no tools, instead of refusing the catalog
     #[arg(long)]
     pub skip_bad_tools: bool,

@@ -72,6 +72,24 @@ fn the_bench_measures_the_crosscheck_set_in_every_mode() {
     assert!(line.contains("+0.0000 to +0.0000") && line.ends_with("no"), "{line}");
     let fewer = [&again[..], &["--limit", "5"]].concat();
     assert!(program.fail(&fewer).contains("with other queries"));
+
+    let page = program.write("report.html", "");
+    let sets = crosscheck().join("..");
+    let sets = sets.to_str().expect("UTF-8");
+    let one = ["bench", "relevance", "--sets", sets, "--set", "crosscheck", "--mode", "bm25-plain", "--html"];
+    program.succeed(&[&one[..], &[page.to_str().expect("UTF-8")]].concat());
+    assert!(std::fs::read_to_string(page).expect("a page").contains("The hardest queries of bm25-plain"));
+
+    let gate = |floor: &str| {
+        let floors = program.write("floors.toml", &format!("[crosscheck]\nlexical = {{ ndcg_at_10 = {floor} }}\n"));
+        program.run(&["bench", "relevance", "--sets", sets, "--floors", floors.to_str().expect("UTF-8")])
+    };
+    assert!(gate("0.1").status.success());
+    let fell = gate("0.999");
+    assert_eq!(fell.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&fell.stdout).contains("FELL"));
+    assert!(String::from_utf8_lossy(&fell.stderr).contains("1 of 1 figures fell below the floors of"));
+
     let absent = program.fail(&["bench", "relevance", "--sets", "/nowhere"]);
     assert!(absent.contains("no folder of sets; name one with --sets"), "{absent}");
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
+use shortlist_benches::floors::Floors;
 use shortlist_benches::relevance::{Options, Progress, measure};
 use shortlist_benches::report::Report;
 use shortlist_benches::setting::{self, Setting};
-use shortlist_benches::{BadTools, Dataset, Evaluation, Sets, differences, table, trec};
+use shortlist_benches::{BadTools, Dataset, Evaluation, Sets, differences, html, table, trec};
 use shortlist_index::{Mode, Models};
 
 use crate::args::RelevanceArgs;
@@ -17,6 +18,9 @@ use crate::{models, print, progress};
 
 /// Measures the chosen sets in the chosen settings, and says what differs by more than noise.
 pub fn run(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
+    if let Some(path) = &args.floors {
+        return gate(places, args, path);
+    }
     // First what can be wrong without measuring anything.
     let saved = args.compare.as_deref().map(Evaluation::read).transpose()?;
     let settings = settings(args);
@@ -29,7 +33,7 @@ pub fn run(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
     }
 
     let models = load_models(places, &settings)?;
-    let options = options(places, settings);
+    let options = Options { settings, embedding_cache: Some(embedding_cache(places)) };
     let mut reports = Vec::new();
     for dataset in &datasets {
         let mut report = measured(dataset, &models, &options)?;
@@ -52,9 +56,35 @@ pub fn run(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
     if let Some(path) = &args.json {
         write(path, &serde_json::to_string(&evaluation)?)?;
     }
+    let mut against = Vec::new();
     if let (Some(saved), Some(path)) = (&saved, &args.compare) {
-        let rows = differences::between(&evaluation.sets, &saved.sets)?;
-        print::line(format!("\nagainst {}\n{}", path.display(), table::differences(&rows).trim_end()))?;
+        against = differences::between(&evaluation.sets, &saved.sets)?;
+        print::line(format!("\nagainst {}\n{}", path.display(), table::differences(&against).trim_end()))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &html::page(&evaluation, &against))?;
+    }
+    Ok(())
+}
+
+/// Checks the floors of a file. Where the sets are not beside the checkout, nothing can be checked and nothing fails: not every
+/// machine has them, and the one that decides has.
+fn gate(places: &PlaceArgs, args: &RelevanceArgs, path: &Path) -> Result<()> {
+    let floors = Floors::read(path)?;
+    let folder = sets_folder(places, args);
+    if args.sets.is_none() && !folder.is_dir() {
+        return Ok(print::line(format!("SKIPPED: {} is absent, so no floor was checked", folder.display()))?);
+    }
+    let models = load_models(places, &floors.settings())?;
+    let checked = floors.check(&Sets::open(&folder)?, &models, &embedding_cache(places))?;
+    print::line(table::floors(&checked).trim_end())?;
+    let n_fell = checked.iter().filter(|checked| checked.fell()).count();
+    if n_fell > 0 {
+        bail!(
+            "{n_fell} of {} figures fell below the floors of {}; measure with --json before and after the change, and --compare",
+            checked.len(),
+            path.display()
+        );
     }
     Ok(())
 }
@@ -120,8 +150,9 @@ fn load_models(places: &PlaceArgs, settings: &[Setting]) -> Result<Models> {
     Ok(Models::default())
 }
 
-fn options(places: &PlaceArgs, settings: Vec<Setting>) -> Options {
-    Options { settings, embedding_cache: Some(places.assets().root().join("bench-embeddings")) }
+/// Where the bench keeps the vectors of tools between runs.
+fn embedding_cache(places: &PlaceArgs) -> PathBuf {
+    places.assets().root().join("bench-embeddings")
 }
 
 fn measured(dataset: &Dataset, models: &Models, options: &Options) -> Result<Report> {
