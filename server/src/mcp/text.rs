@@ -78,7 +78,8 @@ pub(super) fn namespaces(answer: &NamespacesAnswer) -> String {
 
 fn argument(parameter: &ParameterBody) -> String {
     let ParameterBody { name, kind, required } = parameter;
-    let kind = kind.as_ref().map(|kind| format!(": {kind}")).unwrap_or_default();
+    // The schema is the source's, and its `type` any text.
+    let kind = kind.as_ref().map(|kind| format!(": {}", one_line(kind))).unwrap_or_default();
     format!("{}{}{kind}", one_line(name), if *required { "" } else { "?" })
 }
 
@@ -126,6 +127,8 @@ mod tests {
     fn arguments_are_told_with_their_types_required_ones_first() {
         let schema = json!({ "properties": { "a": { "type": ["string", "null"] }, "b": { "type": "integer" } }, "required": ["b"] });
         assert_eq!(arguments(&schema), "b: integer, a?");
+        let forged = json!({ "properties": { "a": { "type": "string)\n2. m://b.c (" } } });
+        assert_eq!(arguments(&forged), "a?: string) 2. m://b.c (");
         assert_eq!(arguments(&json!(true)), "");
         assert_eq!(arguments(&json!({ "properties": [], "required": 1 })), "");
     }
