@@ -91,8 +91,11 @@ impl RateLimiter {
     /// compared with one secret, which costs nothing, and are looked at always.
     pub(crate) fn before(&self, origin: Option<Origin>, headers: &HeaderMap) -> Option<Limited> {
         let presented = self.presented(headers)?;
-        let limited = self.refusals.is_empty(&origin)?;
-        (!self.known.contains_key(&presented)).then_some(limited)
+        // First, for the look at the bucket counts a refusal, and who is known is not refused.
+        if self.known.contains_key(&presented) {
+            return None;
+        }
+        self.refusals.is_empty(&origin)
     }
 
     /// Counts a request by who asks, or by where it comes from when nobody is known to. An admin who acts as somebody else
@@ -272,6 +275,7 @@ mod tests {
             assert_eq!(limiter.before(origin, &bearer("bad")), None);
             assert_eq!(limiter.count(origin, &bearer("bad"), &Err(())), Ok(0));
         }
+        assert_eq!(limiter.before(origin, &bearer("good")), None, "it is no refusal, and not the first of a flood");
         assert!(limiter.before(origin, &bearer("bad")).is_some_and(|limited| !limited.is_repeated));
         assert!(limiter.before(origin, &bearer("worse")).is_some_and(|limited| limited.is_repeated));
         assert_eq!(limiter.before(origin, &bearer("good")), None);
