@@ -98,8 +98,8 @@ impl RateLimiter {
         self.refusals.is_empty(&origin)
     }
 
-    /// Counts a request by who asks, or by where it comes from when nobody is known to. An admin who acts as somebody else
-    /// asks as themselves.
+    /// Counts a request by who asks, or by where it comes from when nobody is known to. As whom an admin acts does not
+    /// matter: they ask as themselves.
     ///
     /// # Errors
     /// [`Limited`] when it came too early. What it returns else is how many did since the last that did not.
@@ -111,11 +111,11 @@ impl RateLimiter {
     ) -> Result<u64, Limited> {
         match identified {
             Err(_) => self.refusals.take(origin),
-            Ok(Identified { principal, actor, .. }) => {
+            Ok(Identified { principal, .. }) => {
                 if let Some(presented) = self.presented(headers) {
                     self.known.insert(presented, ());
                 }
-                let Principal { user, tenant, service, .. } = &**actor.as_ref().unwrap_or(principal);
+                let Principal { user, tenant, service, .. } = &**principal;
                 let (user, tenant, service) = (user.clone(), tenant.clone(), service.clone());
                 self.calls.take(Caller { user, tenant, service })
             }

@@ -59,9 +59,9 @@ pub(super) async fn identify(State(state): State<AppState>, mut request: Request
             None => {
                 let identified = state.0.identity.identify(peer, request.headers()).await;
                 let headers = request.headers();
-                let identified = identified.and_then(|asks| asks.acting(headers, |asks| policies.is_admin(asks)));
+                // Before anybody acts as somebody else: who is known pays for it themselves, and so does who may not.
                 let counted = rates.count(origin, headers, &identified);
-                (identified, counted)
+                (identified.and_then(|asks| asks.acting(headers, |asks| policies.is_admin(asks))), counted)
             }
         };
         match counted {
