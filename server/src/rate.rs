@@ -82,7 +82,7 @@ impl RateLimiter {
         Self {
             calls: Buckets::new(rates.calls),
             refusals: Buckets::new(rates.refusals),
-            known: lru(CREDENTIALS_KEPT),
+            known: lru(CREDENTIALS_KEPT, KEPT_IDLE),
             hasher: RandomState::new(),
         }
     }
@@ -138,7 +138,9 @@ struct Buckets<K> {
 
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     fn new(rate: Rate) -> Self {
-        Self { rate, began: Instant::now(), kept: lru(RATES_KEPT) }
+        // As long as it takes to be full again: who is forgotten sooner would get a new burst for a pause.
+        let filling = Duration::from_secs(u64::from(rate.burst.max(1)).div_ceil(u64::from(rate.per_second.max(1))));
+        Self { rate, began: Instant::now(), kept: lru(RATES_KEPT, KEPT_IDLE.max(filling)) }
     }
 
     fn take(&self, key: K) -> Result<u64, Limited> {
@@ -160,8 +162,11 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
 }
 
 /// `EvictionPolicy::lru`, since moka's usual policy keeps new keys out when it is full, and who is kept out has no limit.
-fn lru<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>(n_max: u64) -> Cache<K, V> {
-    Cache::builder().max_capacity(n_max).time_to_idle(KEPT_IDLE).eviction_policy(EvictionPolicy::lru()).build()
+fn lru<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>(
+    n_max: u64,
+    idle: Duration,
+) -> Cache<K, V> {
+    Cache::builder().max_capacity(n_max).time_to_idle(idle).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 #[derive(Default)]
