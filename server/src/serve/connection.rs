@@ -92,7 +92,12 @@ where
     let mut is_stopped = false;
     loop {
         let (phase, due) = activity.due(&patience);
-        let due = close_by.map_or(due, |close_by| close_by.min(due));
+        let due = match close_by {
+            // Its time to be idle may be over; that is why it closes.
+            Some(close_by) if phase == Phase::Idle => close_by,
+            Some(close_by) => close_by.min(due),
+            None => due,
+        };
         let is_idle = phase == Phase::Idle && close_by.is_none();
         tokio::select! {
             ended = &mut connection => {
