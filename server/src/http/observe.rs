@@ -1,4 +1,5 @@
-//! The outermost layer: gives each request its id and its span, writes errors out, and logs each once.
+//! The layer that gives each request its id and its span, writes errors out, and logs each once. It begins when it is known
+//! who asks.
 //!
 //! The log never holds a path (it may hold a ref), a query, a token or a principal: the route's pattern stands for the
 //! path, and counts for the rest.
@@ -36,11 +37,7 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     let _in_flight = metrics.begin();
     let request_id: Arc<str> = taken_over(request.headers()).unwrap_or_else(made).into();
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
-    // The caller's span stands in the extensions, ours in the log and in the answer.
     let traced = TraceContext::of(request.headers());
-    if let Some(context) = traced {
-        request.extensions_mut().insert(context);
-    }
     let note = Note::default();
     request.extensions_mut().insert(note.clone());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();

@@ -11,9 +11,8 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 /// every later one.
 const LENGTH: usize = 2 + 1 + 32 + 1 + 16 + 1 + 2;
 
-/// The trace that a request belongs to, and the span of the caller in it. Stands in the extensions of a request that brought a
-/// valid one; one that did not begins no trace here. Its numbers are the only thing of the header that goes anywhere, so
-/// nothing else of it can get into a log.
+/// The trace that a request belongs to, and the span of the caller in it. Its numbers are the only thing of the header that
+/// goes anywhere, so nothing else of it can get into a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceContext {
     /// Names the trace; never 0.

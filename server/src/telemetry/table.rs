@@ -71,7 +71,7 @@ use Kind::{Counter, Gauge, Histogram};
 table! {
     /// Requests answered, by door (none where there is no route; mcp/ and the tool or message over MCP) and by the error's code, ok without one. Those that were shed are overloaded, those given up timeout.
     REQUESTS = Counter, "shortlist.requests", "", ["door", "code"];
-    /// From a request's head to its answer's head, by door.
+    /// From when it is known who asks to the answer's head, by door. A wait for an issuer's keys comes before.
     REQUEST_DURATION = Histogram(TIMES_S), "shortlist.request.duration", "s", ["door"];
     /// Requests that are being answered.
     REQUESTS_IN_FLIGHT = Gauge, "shortlist.requests.in_flight", "", [];
