@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -45,11 +45,11 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     let span = tracing::info_span!(
         "request",
         request.id = %request_id,
-        http.method = %request.method(),
+        http.method = method(request.method()),
         http.route = route,
         trace.id = Empty,
         trace.span_id = Empty,
-        otel.name = format!("{} {route}", request.method()),
+        otel.name = format!("{} {route}", method(request.method())),
         otel.kind = "server",
     );
     // The span that is exported, where traces are collected; else one that only keeps the caller's trace together.
@@ -120,6 +120,22 @@ pub(crate) fn log(error: &ApiError) {
         // The name of a field that is not known is the caller's word.
         Code::UnknownField => tracing::debug!(error.code = code, "request refused"),
         _ => tracing::debug!(error.code = code, error.pointer = error.pointer.as_deref(), "request refused"),
+    }
+}
+
+/// A method that HTTP knows. Any other is the caller's word, and may be as long as a head; OpenTelemetry calls it so.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
     }
 }
 
