@@ -16,12 +16,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry_otlp::{
+    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+};
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::file::read;
 use super::parse_duration;
 use crate::telemetry::OtlpConfig;
+
+/// The variables of the environment that name a collector where the configuration does not.
+const ENDPOINTS: [&str; 3] =
+    [OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT];
 
 /// What is told to whom.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +72,14 @@ impl TelemetryFile {
             }
         };
         if let Some(endpoint) = &self.otlp_endpoint {
-            check(endpoint, !headers.is_empty())?;
+            check("otlp_endpoint", endpoint, !headers.is_empty())?;
+        } else if !headers.is_empty() {
+            // They go wherever the environment says.
+            for name in ENDPOINTS {
+                if let Some(endpoint) = std::env::var(name).ok().filter(|endpoint| !endpoint.is_empty()) {
+                    check(name, &endpoint, true)?;
+                }
+            }
         }
         if let Some(ratio) = self.sample_ratio.filter(|ratio| !(0.0..=1.0).contains(ratio)) {
             return Err(format!("`sample_ratio` is {ratio}, and 0 to 1 are allowed"));
@@ -87,20 +101,20 @@ impl TelemetryFile {
     }
 }
 
-/// Whether the collector's address is one, and one that credentials may go to.
-fn check(endpoint: &str, has_headers: bool) -> Result<(), String> {
+/// Whether the collector's address, which `name` says, is one, and one that credentials may go to.
+fn check(name: &str, endpoint: &str, has_headers: bool) -> Result<(), String> {
     // The address itself is not repeated: somebody may have written credentials into it.
-    let url: Url = endpoint.parse().map_err(|error| format!("`otlp_endpoint` is no address: {error}"))?;
+    let url: Url = endpoint.parse().map_err(|error| format!("`{name}` is no address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("`otlp_endpoint` holds credentials; put them into `otlp_headers_file`".to_owned());
+        return Err(format!("`{name}` holds credentials; put them into `otlp_headers_file`"));
     }
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(()),
         "http" if !has_headers || is_loopback => Ok(()),
-        "http" => Err("`otlp_endpoint` is not https, and its headers may hold credentials".to_owned()),
-        scheme => Err(format!("`otlp_endpoint` begins with {scheme}:, and OTLP over http or https is spoken")),
+        "http" => Err(format!("`{name}` is not https, and its headers may hold credentials")),
+        scheme => Err(format!("`{name}` begins with {scheme}:, and OTLP over http or https is spoken")),
     }
 }
 
@@ -150,7 +164,7 @@ mod tests {
             ("grpc://collector.example", false, false),
             ("collector", false, false),
         ] {
-            assert_eq!(check(endpoint, has_headers).is_ok(), is_good, "{endpoint}");
+            assert_eq!(check("otlp_endpoint", endpoint, has_headers).is_ok(), is_good, "{endpoint}");
         }
     }
 }
