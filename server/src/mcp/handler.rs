@@ -14,6 +14,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::asking::Asking;
 use super::stdio::Local;
@@ -25,6 +26,7 @@ use crate::error::{ApiError, Code};
 use crate::http::{TraceContext, is_harmless_id, log_error};
 use crate::limits::MCP_TTL;
 use crate::state::AppState;
+use crate::telemetry::begin_trace;
 
 /// Answers messages. Who sends them is known by the HTTP request that brought them, or for all of them at once.
 #[derive(Clone)]
@@ -182,15 +184,21 @@ impl ServerHandler for Handler {
             _ => "mcp/unknown_tool",
         };
         let asking = self.asking(&context, door)?;
-        let ours = context.meta.0.get_traceparent().and_then(TraceContext::read).map(TraceContext::child);
+        let caller = context.meta.0.get_traceparent().and_then(TraceContext::read);
         let span = tracing::info_span!(
             parent: &asking.span,
             "tool",
             mcp.tool = door,
             request.id = %asking.request_id,
-            trace.id = ours.map(|ours| tracing::field::display(format!("{:032x}", ours.trace_id))),
-            trace.span_id = ours.map(|ours| tracing::field::display(format!("{:016x}", ours.span_id))),
+            trace.id = Empty,
+            trace.span_id = Empty,
         );
+        // As for a request: the span that is exported, or one that only keeps the caller's trace together.
+        let ours = caller.and_then(|caller| begin_trace(&span, Some(caller)).or(Some(caller.child())));
+        if let Some(ours) = ours {
+            span.record("trace.id", tracing::field::display(format!("{:032x}", ours.trace_id)));
+            span.record("trace.span_id", tracing::field::display(format!("{:016x}", ours.span_id)));
+        }
         let request_id = Arc::clone(&asking.request_id);
         let result = self.call(asking, request).instrument(span).await?;
         Ok(CallToolResponse::Complete(results::with_ids(result, &request_id, ours)))
