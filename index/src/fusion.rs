@@ -3,6 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use crate::query_class::QueryClass;
+use crate::signals::Signals;
+
 /// A document and its score, higher is better. A document's number is its tool's place in ref order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scored {
@@ -41,20 +44,16 @@ pub(crate) struct Candidate {
     pub lexical: Option<(usize, f32)>,
     /// Rank and score in the dense leg.
     pub dense: Option<(usize, f32)>,
+    /// What fusion went by, where both legs ran.
+    pub signals: Option<Signals>,
     /// The score after fusion.
     pub fused: f32,
     /// The reranker's score, where it read this candidate.
     pub rerank: Option<f32>,
 }
 
-/// Fuses the legs' lists by distribution (the mean of each document's standard scores), or passes the only list through
-/// with its own scores. Best first.
-///
-/// A standard score says how far a document stands out from the rest of its list, so a leg that is sure of one document
-/// outweighs one that finds all alike. Reciprocal rank fusion forgets exactly that; on all four development sets it is worse
-/// at every constant tried (`benches/RESULTS.md`). A list has `depth` places; what a leg did not find has the leg's last
-/// score, which in the lexical leg is 0 where fewer than `depth` documents match.
-pub(crate) fn fuse(lexical: Option<&[Scored]>, dense: Option<&[Scored]>, depth: usize) -> Vec<Candidate> {
+/// The documents of one leg's list, or of both, each with its place in either. A score alone is what a single leg says.
+pub(crate) fn join(lexical: Option<&[Scored]>, dense: Option<&[Scored]>) -> Vec<Candidate> {
     let mut candidates: BTreeMap<u32, Candidate> = BTreeMap::new();
     for (leg, list) in [lexical, dense].into_iter().enumerate() {
         for (place, scored) in list.unwrap_or_default().iter().enumerate() {
@@ -63,6 +62,7 @@ pub(crate) fn fuse(lexical: Option<&[Scored]>, dense: Option<&[Scored]>, depth: 
                 score: scored.score,
                 lexical: None,
                 dense: None,
+                signals: None,
                 fused: scored.score,
                 rerank: None,
             });
@@ -71,41 +71,41 @@ pub(crate) fn fuse(lexical: Option<&[Scored]>, dense: Option<&[Scored]>, depth: 
         }
     }
     let mut candidates: Vec<Candidate> = candidates.into_values().collect();
-    if let (Some(lexical), Some(dense)) = (lexical, dense) {
-        let (lexical, dense) = (Distribution::of(lexical, depth), Distribution::of(dense, depth));
-        for candidate in &mut candidates {
-            let score = lexical.standard(candidate.lexical) + dense.standard(candidate.dense);
-            candidate.fused = (score / 2.0) as f32;
-            candidate.score = candidate.fused;
-        }
-    }
     sort(&mut candidates);
     candidates
 }
 
+/// Fuses the legs: a candidate's score is the weighted sum of its signals, by the weights of the query's class.
+pub(crate) fn fuse(candidates: &mut [Candidate], class: QueryClass, signals: impl Fn(&Candidate) -> Signals) {
+    for candidate in &mut *candidates {
+        let signals = signals(candidate);
+        candidate.fused = signals.score(class);
+        candidate.score = candidate.fused;
+        candidate.signals = Some(signals);
+    }
+    sort(candidates);
+}
+
 /// How a leg's scores are spread.
-struct Distribution {
+pub(crate) struct Distribution {
     mean: f64,
     deviation: f64,
-    last: f64,
 }
 
 impl Distribution {
     /// Of a list of `depth` places, those without a document scoring 0.
-    fn of(list: &[Scored], depth: usize) -> Self {
+    pub fn of(list: &[Scored], depth: usize) -> Self {
         let n = depth.max(list.len()).max(1) as f64;
         let mean = list.iter().map(|scored| f64::from(scored.score)).sum::<f64>() / n;
         let squares: f64 = list.iter().map(|scored| (f64::from(scored.score) - mean).powi(2)).sum();
         let empty = n - list.len() as f64;
         let deviation = ((squares + empty * mean * mean) / n).sqrt();
-        let last = if empty > 0.0 { 0.0 } else { list.last().map_or(0.0, |scored| f64::from(scored.score)) };
-        Self { mean, deviation, last }
+        Self { mean, deviation }
     }
 
-    /// How many deviations above the mean a place in the leg is; 0 where all documents score the same.
-    fn standard(&self, place: Option<(usize, f32)>) -> f64 {
-        let score = place.map_or(self.last, |(_, score)| f64::from(score));
-        if self.deviation > 0.0 { (score - self.mean) / self.deviation } else { 0.0 }
+    /// How many deviations above the mean a score is; 0 where all documents score the same.
+    pub fn standard(&self, score: f32) -> f32 {
+        if self.deviation > 0.0 { ((f64::from(score) - self.mean) / self.deviation) as f32 } else { 0.0 }
     }
 }
 
@@ -148,33 +148,42 @@ mod tests {
         candidates.iter().map(|candidate| candidate.document).collect()
     }
 
+    /// Both lists, fused by their standard scores alone.
+    fn fused(lexical: &[Scored], dense: &[Scored], depth: usize) -> Vec<u32> {
+        let mut candidates = join(Some(lexical), Some(dense));
+        let (lexical, dense) = (Distribution::of(lexical, depth), Distribution::of(dense, depth));
+        fuse(&mut candidates, QueryClass::Intent, |candidate| Signals {
+            lexical: lexical.standard(candidate.lexical.map_or(0.0, |(_, score)| score)),
+            dense: dense.standard(candidate.dense.map_or(0.0, |(_, score)| score)),
+            ..Signals::default()
+        });
+        documents(&candidates)
+    }
+
     #[test]
     fn the_leg_that_is_sure_outweighs_the_leg_that_is_not() {
         let lexical: Vec<(u32, f32)> = (0..20).map(|d| (d, if d == 7 { 30.0 } else { 1.0 })).collect();
         let dense: Vec<(u32, f32)> = (0..20).map(|d| (d, 0.8 - 0.01 * d as f32)).collect();
         let mut lexical = list(&lexical);
         lexical.sort_by(Scored::by_rank);
-        let fused = fuse(Some(&lexical), Some(&list(&dense)), 20);
-        assert_eq!(documents(&fused)[..3], [7, 0, 1]);
+        assert_eq!(fused(&lexical, &list(&dense), 20)[..3], [7, 0, 1]);
     }
 
     #[test]
     fn equal_scores_stand_in_ref_order_and_one_leg_passes_through() {
         let dense = list(&[(3, 0.5), (9, 0.5)]);
-        let fused = fuse(Some(&[]), Some(&dense), 2);
-        assert_eq!(documents(&fused), [3, 9]);
-        assert_eq!(fuse(None, Some(&dense), 2)[0].score, 0.5);
+        assert_eq!(fused(&[], &dense, 2), [3, 9]);
+        assert_eq!(join(None, Some(&dense))[0].score, 0.5);
     }
 
     #[test]
     fn an_empty_leg_changes_no_order() {
-        let dense = list(&[(3, 0.9), (9, 0.5), (1, 0.1)]);
-        assert_eq!(documents(&fuse(Some(&[]), Some(&dense), 3)), [3, 9, 1]);
+        assert_eq!(fused(&[], &list(&[(3, 0.9), (9, 0.5), (1, 0.1)]), 3), [3, 9, 1]);
     }
 
     #[test]
     fn reranking_reorders_what_was_read_and_leaves_the_rest_behind() {
-        let mut candidates = fuse(None, Some(&list(&[(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)])), 4);
+        let mut candidates = join(None, Some(&list(&[(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)])));
         rerank(&mut candidates, &[0.0, 9.0, 1.0]);
         assert_eq!(documents(&candidates), [2, 1, 3, 4]);
         assert_eq!(candidates[3].rerank, None);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::confidence::Confidence;
+use crate::signals::Signals;
 use crate::tool::Tool;
 
 /// One page of hits.
@@ -9,6 +11,9 @@ use crate::tool::Tool;
 pub struct Answer {
     /// Best first; equal scores stand in the order of their refs.
     pub hits: Vec<Hit>,
+    /// Whether the first hit (of the first page) is likely what was asked for; `None` where only one leg ran, unless the
+    /// query names it.
+    pub confidence: Option<Confidence>,
     /// Whether a next page would hold hits.
     pub more: bool,
     /// Stages that could not run and were left out; the hits are what the others found.
@@ -43,7 +48,9 @@ pub struct Explanation {
     pub lexical: Option<LegScore>,
     /// Its place in the vector leg; likewise.
     pub dense: Option<LegScore>,
-    /// The score after fusion.
+    /// What fusion went by; `None` where a single leg ran.
+    pub signals: Option<Signals>,
+    /// The score after fusion: the weighted sum of the signals, or the only leg's own.
     pub fused: f32,
     /// The reranker's score, where it read this candidate.
     pub rerank: Option<f32>,

@@ -60,12 +60,15 @@ mod search;
 mod stages;
 mod why_not;
 
+mod confidence;
 mod filter;
 mod grant;
 mod hit;
 mod query;
+mod query_class;
 mod schema;
 mod scopes;
+mod signals;
 mod tool;
 mod tool_ref;
 
@@ -84,6 +87,7 @@ mod testing;
 mod unseen;
 
 pub use allowed::AllowedSet;
+pub use confidence::Confidence;
 pub use dense::DensePath;
 pub use embed::{
     EmbedError, Embedder, Embedding, HashingEmbedder, ModelError, ModelFingerprint, ModelFolder, ModelKind,
@@ -98,12 +102,15 @@ pub use generation::{
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;
 pub use hit::{Answer, Degraded, Explanation, Hit, LegScore};
+pub use lexical::identifier_words;
 pub use picked::Picked;
 pub use query::{DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
+pub use query_class::QueryClass;
 pub use rerank::{CrossEncoder, RerankError, Reranker};
 pub use schema::{Parameter, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, SchemaError};
 pub use scopes::ScopeRequirement;
 pub use search::{Models, SearchError, search, search_followed};
+pub use signals::Signals;
 pub use stages::{Stage, Stages};
 pub use tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 pub use tool_ref::is_forbidden as is_forbidden_character;

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::allowed::AllowedSet;
+use crate::confidence::{Confidence, is_named};
 use crate::dense;
 use crate::embed::{Embedder, Embedding, TextRole};
-use crate::fusion::{Candidate, Scored, fuse, rerank};
+use crate::fusion::{Candidate, Distribution, Scored, fuse, join, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
+use crate::lexical::Matches;
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
+use crate::query_class::QueryClass;
 use crate::rerank::Reranker;
+use crate::signals::Signals;
 use crate::stages::{Stage, Stages};
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
@@ -106,12 +110,13 @@ pub fn search_followed(
 ) -> Result<Answer, SearchError> {
     let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request, stages)?;
     candidates.truncate(DEPTH_MAX);
+    let confidence = confidence(snapshot, &request.query, &candidates)?;
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
     let fetch = || page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>();
     let hits = stages.run(Stage::Fetch, fetch)?;
-    Ok(Answer { hits, more: end < candidates.len(), degraded })
+    Ok(Answer { hits, confidence, more: end < candidates.len(), degraded })
 }
 
 /// What both legs found, fused and perhaps reranked, best first. Pages reach no deeper than [`DEPTH_MAX`] of it.
@@ -141,16 +146,31 @@ pub(crate) fn ranked(
             .ok(),
     };
     let graph = snapshot.graph.as_deref().filter(|_| !request.exact);
-    let nearest = |vector: Embedding| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0;
-    let dense = query_vector.map(|vector| stages.run(Stage::Dense, || nearest(vector)));
+    let nearest =
+        |vector: &Embedding| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0;
+    let dense = query_vector.as_ref().map(|vector| stages.run(Stage::Dense, || nearest(vector)));
     // Without vectors there is still BM25, even where only vectors were asked for.
-    let lexical = match (request.mode, &dense) {
+    let matches = match (request.mode, &dense) {
         (Mode::Dense, Some(_)) => None,
-        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(&request.query, allowed, DEPTH_MAX))?),
+        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(&request.query, allowed))?),
     };
 
-    let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
-    let mut candidates = stages.run(Stage::Fuse, || fuse(lexical.as_deref(), dense.as_deref(), depth));
+    let mut candidates = stages.run(Stage::Fuse, || {
+        let lexical = matches.as_ref().map(|matches| matches.best(DEPTH_MAX));
+        let mut candidates = join(lexical.as_deref(), dense.as_deref());
+        if let (Some(matches), Some(lexical), Some(dense), Some(vector)) = (&matches, &lexical, &dense, &query_vector) {
+            let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
+            let legs = Legs {
+                snapshot,
+                vector,
+                matches,
+                lexical: Distribution::of(lexical, depth),
+                dense: Distribution::of(dense, depth),
+            };
+            fuse(&mut candidates, QueryClass::of(&request.query), |candidate| legs.signals(candidate));
+        }
+        candidates
+    });
     if request.rerank {
         let scores = stages.run(Stage::Rerank, || rerank_scores(snapshot, models, &request.query, &candidates));
         match scores? {
@@ -159,6 +179,43 @@ pub(crate) fn ranked(
         }
     }
     Ok(Ranked { candidates, degraded })
+}
+
+/// Whether the best candidate is likely what was asked for.
+fn confidence(snapshot: &Snapshot, query: &str, candidates: &[Candidate]) -> Result<Option<Confidence>, SearchError> {
+    let Some(first) = candidates.first() else { return Ok(Some(Confidence::None)) };
+    let tool = snapshot.tool(first.document)?;
+    if is_named(query, &tool.reference, &tool.name) {
+        return Ok(Some(Confidence::Exact));
+    }
+    Ok(first.signals.map(|signals| Confidence::of(&signals)))
+}
+
+/// What both legs know of a query, for documents that only one of them found too.
+struct Legs<'a> {
+    snapshot: &'a Snapshot,
+    vector: &'a Embedding,
+    matches: &'a Matches,
+    lexical: Distribution,
+    dense: Distribution,
+}
+
+impl Legs<'_> {
+    fn signals(&self, candidate: &Candidate) -> Signals {
+        let document = candidate.document;
+        let matched = self.matches.of(document);
+        let cosine = match candidate.dense {
+            Some((_, cosine)) => cosine,
+            None => dense::cosine(&self.snapshot.vectors, self.vector.as_slice(), document),
+        };
+        Signals {
+            lexical: self.lexical.standard(matched.score),
+            dense: self.dense.standard(cosine),
+            cosine,
+            cover: if self.matches.mass > 0.0 { matched.mass / self.matches.mass } else { 0.0 },
+            name_cover: self.snapshot.lexical.name_cover(document, &matched),
+        }
+    }
 }
 
 /// Where each leg ranks one document among all of the set, by a full scan; `None` where a leg does not run or does not find
@@ -177,7 +234,7 @@ pub(crate) fn leg_places(
     };
     let lexical = match request.mode {
         Mode::Dense => None,
-        Mode::Lexical | Mode::Hybrid => place(snapshot.lexical.search(&request.query, allowed, all)?),
+        Mode::Lexical | Mode::Hybrid => place(snapshot.lexical.search(&request.query, allowed)?.best(all)),
     };
     let vector = match request.mode {
         Mode::Lexical => None,
@@ -243,6 +300,7 @@ fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit,
         explanation: explain.then(|| Explanation {
             lexical: leg(candidate.lexical),
             dense: leg(candidate.dense),
+            signals: candidate.signals,
             fused: candidate.fused,
             rerank: candidate.rerank,
         }),

@@ -247,7 +247,7 @@ fn rejection<'r>(rejections: &'r [Rejection], names: &[&str]) -> Option<&'r Reje
 /// Refs that look like a text.
 fn near(snapshot: &Snapshot, text: &str) -> Result<Vec<String>, SearchError> {
     let everything = snapshot.allow(&Grant::everything());
-    let found = snapshot.lexical.search(text, &everything, NEAR_MAX)?;
+    let found = snapshot.lexical.search(text, &everything)?.best(NEAR_MAX);
     found.into_iter().map(|scored| Ok(snapshot.tool(scored.document)?.reference.to_string())).collect()
 }
 

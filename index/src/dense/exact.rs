@@ -48,7 +48,7 @@ pub(super) fn rescore(vectors: &Layered<Vectors>, query: &[f32], candidates: Vec
 }
 
 /// The cosine of the query and a document; both have length 1.
-fn cosine(vectors: &Layered<Vectors>, query: &[f32], document: u32) -> f32 {
+pub(crate) fn cosine(vectors: &Layered<Vectors>, query: &[f32], document: u32) -> f32 {
     let (vectors, row) = vectors.at(document);
     f32::dot(vectors.exact(row), query).unwrap_or(f64::MIN) as f32
 }

@@ -5,6 +5,7 @@ mod graph;
 mod plan;
 mod vectors;
 
+pub(crate) use exact::cosine;
 pub(crate) use graph::Graph;
 pub use plan::DensePath;
 pub(crate) use plan::{GRAPH_TOOLS_MIN, nearest};

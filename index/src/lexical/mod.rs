@@ -11,4 +11,4 @@ mod search;
 pub use analyzer::identifier_words;
 pub(crate) use build::build;
 pub(crate) use fields::FieldLengths;
-pub(crate) use search::LexicalIndex;
+pub(crate) use search::{LexicalIndex, Matches};

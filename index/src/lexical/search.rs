@@ -17,6 +17,9 @@ use crate::fusion::{Scored, best};
 use crate::places::Layered;
 use crate::unseen::Asked;
 
+/// The place of the name among the fields.
+const NAME: usize = 0;
+
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
 
@@ -24,6 +27,49 @@ const QUERY_TERMS_MAX: usize = 256;
 pub(crate) struct LexicalIndex {
     fields: [FieldReader; N_FIELDS],
     n_documents: u32,
+}
+
+/// What a query's terms have in common with the documents of an allowed set.
+#[derive(Default)]
+pub(crate) struct Matches {
+    /// Where a document stands in `found`, counted from 1; 0 where it holds none of the terms.
+    slots: Vec<u32>,
+    found: Vec<(u32, Match)>,
+    /// The weight (inverse document frequency) of all the query's terms, those that no document holds included.
+    pub mass: f32,
+}
+
+/// What a query's terms have in common with one document.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Match {
+    /// BM25F; 0 where it holds none of them.
+    pub score: f32,
+    /// The weight of the terms that it holds.
+    pub mass: f32,
+    /// How many different ones its name holds.
+    pub name_terms: u8,
+}
+
+impl Matches {
+    /// The `k` best by BM25F, best first.
+    pub fn best(&self, k: usize) -> Vec<Scored> {
+        best(self.found.iter().map(|&(document, Match { score, .. })| Scored { document, score }), k)
+    }
+
+    /// What the query has in common with a document.
+    pub fn of(&self, document: u32) -> Match {
+        let slot = self.slots.get(document as usize).map_or(0, |&slot| slot as usize);
+        slot.checked_sub(1).and_then(|place| self.found.get(place)).map_or(Match::default(), |&(_, found)| found)
+    }
+
+    fn of_mut(&mut self, document: u32) -> &mut Match {
+        let slot = &mut self.slots[document as usize];
+        if *slot == 0 {
+            self.found.push((document, Match::default()));
+            *slot = self.found.len() as u32;
+        }
+        &mut self.found[*slot as usize - 1].1
+    }
 }
 
 /// What is needed of one field at query time.
@@ -74,7 +120,7 @@ impl Layered<LexicalIndex> {
         lengths
     }
 
-    /// The `k` best of the allowed documents by BM25F (Robertson, Zaragoza and Taylor, 2004): a term's weighted
+    /// Scores the allowed documents by BM25F (Robertson, Zaragoza and Taylor, 2004): a term's weighted
     /// frequencies in all fields are summed before they saturate, so that repeating it, in one field or in several, gains
     /// ever less.
     ///
@@ -82,20 +128,21 @@ impl Layered<LexicalIndex> {
     /// allowed set together with the frequencies to be scored with it; pruning (block-max WAND) would need document
     /// frequencies beforehand, and those cost the same read. Scores are added in one fixed order, so that a tool's score
     /// depends on nothing but the query, the tool and the allowed set's statistics, to the last bit.
-    pub fn search(&self, query: &str, allowed: &AllowedSet, k: usize) -> tantivy::Result<Vec<Scored>> {
+    pub fn search(&self, query: &str, allowed: &AllowedSet) -> tantivy::Result<Matches> {
         if allowed.n_searchable() == 0 {
-            return Ok(Vec::new());
+            return Ok(Matches::default());
         }
         let n_allowed = allowed.n_searchable() as f32;
         let normalisers: Vec<[f32; 256]> =
             (0..N_FIELDS).map(|place| normaliser(place, allowed.lengths()[place] as f32 / n_allowed)).collect();
-        let mut scores = vec![0.0_f32; self.len()];
+        let mut matches = Matches { slots: vec![0; self.len()], ..Matches::default() };
         let mut frequencies = vec![0.0_f32; self.len()];
-        let mut scored = Vec::new();
+        let mut fields = vec![0_u8; self.len()];
         let mut matching = Vec::new();
         for (term, repeats) in counted_terms(query) {
             let lists = self.lists(&term)?;
             if lists.is_empty() || allowed.unseen().holds(Asked::Term, &term) {
+                matches.mass += idf(n_allowed, 0.0);
                 continue;
             }
             for list in &lists {
@@ -104,10 +151,11 @@ impl Layered<LexicalIndex> {
                 while row != TERMINATED {
                     let document = self.places().document(list.layer, row);
                     if let Some(document) = document.filter(|&document| allowed.is_searchable(document)) {
-                        let frequency = &mut frequencies[document as usize];
-                        if *frequency == 0.0 {
+                        let (frequency, fields) = (&mut frequencies[document as usize], &mut fields[document as usize]);
+                        if *fields == 0 {
                             matching.push(document);
                         }
+                        *fields |= 1 << list.place;
                         let length = usize::from(list.reader.lengths.fieldnorm_id(row));
                         *frequency += normalisers[list.place][length] * postings.term_freq() as f32;
                     }
@@ -118,20 +166,30 @@ impl Layered<LexicalIndex> {
                 if !self.any_readable(&lists, allowed)? {
                     allowed.unseen().insert(Asked::Term, &term);
                 }
+                matches.mass += idf(n_allowed, 0.0);
                 continue;
             }
-            let document_frequency = matching.len() as f32;
-            let idf = (1.0 + (n_allowed - document_frequency + 0.5) / (document_frequency + 0.5)).ln();
+            let idf = idf(n_allowed, matching.len() as f32);
+            matches.mass += idf;
             for document in matching.drain(..) {
                 let frequency = std::mem::take(&mut frequencies[document as usize]);
-                let score = &mut scores[document as usize];
-                if *score == 0.0 {
-                    scored.push(document);
-                }
-                *score += repeats as f32 * idf * frequency * (K1 + 1.0) / (frequency + K1);
+                let fields = std::mem::take(&mut fields[document as usize]);
+                let of = matches.of_mut(document);
+                of.score += repeats as f32 * idf * frequency * (K1 + 1.0) / (frequency + K1);
+                of.mass += idf;
+                of.name_terms = of.name_terms.saturating_add(u8::from(fields & (1 << NAME) != 0));
             }
         }
-        Ok(best(scored.into_iter().map(|document| Scored { document, score: scores[document as usize] }), k))
+        Ok(matches)
+    }
+
+    /// The share of a document's name that its match covers, 0 to 1: its words that stand in the query.
+    pub fn name_cover(&self, document: u32, matched: &Match) -> f32 {
+        let (index, row) = self.at(document);
+        let n_terms = index.fields[NAME].lengths.fieldnorm(row as u32);
+        // A name of several words is a term by itself, beside its words.
+        let n_words = if n_terms > 2 { n_terms - 1 } else { n_terms.max(1) };
+        (f32::from(matched.name_terms) / n_words as f32).min(1.0)
     }
 
     /// The posting lists of a term, by layer and field.
@@ -176,6 +234,11 @@ impl PostingList<'_> {
     fn open(&self) -> tantivy::Result<SegmentPostings> {
         Ok(self.reader.postings.read_postings_from_terminfo(&self.info, IndexRecordOption::WithFreqs)?)
     }
+}
+
+/// What a term weighs that `holding` of `n` documents hold (BM25's inverse document frequency).
+fn idf(n: f32, holding: f32) -> f32 {
+    (1.0 + (n - holding + 0.5) / (holding + 0.5)).ln()
 }
 
 /// What one occurrence counts in a field, by the document's length there (as tantivy keeps it, in one byte): the field's
@@ -242,8 +305,13 @@ mod tests {
         let all: RoaringBitmap = (0..300).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 300, index.lengths_of(0..300));
         for query in ["list files", "delete the calendar event", "карта", "nothing_like_this", "list list files"] {
-            let mut ours: Vec<(u32, f32)> =
-                index.search(query, &allowed, 1_000).expect("a search").iter().map(|s| (s.document, s.score)).collect();
+            let mut ours: Vec<(u32, f32)> = index
+                .search(query, &allowed)
+                .expect("a search")
+                .best(1_000)
+                .iter()
+                .map(|s| (s.document, s.score))
+                .collect();
             let mut theirs = twin(dir.path(), query);
             ours.sort_by_key(|&(document, _)| document);
             theirs.sort_by_key(|&(document, _)| document);
@@ -266,7 +334,7 @@ mod tests {
         let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), 40);
         let all: RoaringBitmap = (0..40).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 40, index.lengths_of(0..40));
-        let hits = index.search("zebra", &allowed, 40).expect("a search");
+        let hits = index.search("zebra", &allowed).expect("a search").best(40);
         let (most, least) = (hits[0].score, hits[hits.len() - 1].score);
         assert!(most < 2.5 * least, "39 occurrences score {most}, one scores {least}");
     }

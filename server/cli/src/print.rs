@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use shortlist_index::{Answer, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
+use shortlist_index::{Answer, Confidence, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
 
 /// Writes a line to standard output.
 ///
@@ -33,6 +33,13 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
             line(format!("     {}", explained(explanation)))?;
         }
     }
+    match answer.confidence {
+        Some(Confidence::Weak) => line("these may not be what you mean; say it in other words, or look closer")?,
+        Some(Confidence::None) if !answer.hits.is_empty() => {
+            line("none of these seems to do it; say it in other words")?
+        }
+        _ => {}
+    }
     for Degraded { stage, reason } in &answer.degraded {
         eprintln!("warning: the stage {stage:?} could not run ({reason}); these hits are what the others found");
     }
@@ -44,7 +51,7 @@ fn explained(explanation: &Explanation) -> String {
         Some(LegScore { rank, score }) => format!("{name} #{rank} ({score:.3})"),
         None => format!("{name} -"),
     };
-    let Explanation { lexical, dense, fused, rerank } = explanation;
+    let Explanation { lexical, dense, fused, rerank, .. } = explanation;
     let rerank = rerank.map_or(String::new(), |score| format!("  reranker {score:.3}"));
     format!("{}  {}  fused {fused:.3}{rerank}", leg("BM25", *lexical), leg("vectors", *dense))
 }
@@ -61,15 +68,15 @@ pub fn answer_value(snapshot: &Snapshot, answer: &Answer) -> Value {
             "summary": hit.tool.summary(),
             "score": hit.score,
         });
-        if let Some(Explanation { lexical, dense, fused, rerank }) = &hit.explanation {
-            value["explanation"] =
-                json!({ "lexical": leg(*lexical), "dense": leg(*dense), "fused": fused, "rerank": rerank });
+        if let Some(Explanation { lexical, dense, signals, fused, rerank }) = &hit.explanation {
+            value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "signals": signals, "fused": fused, "rerank": rerank });
         }
         value
     };
     json!({
         "generation": snapshot.number(),
         "hits": answer.hits.iter().map(hit).collect::<Vec<_>>(),
+        "confidence": answer.confidence,
         "more": answer.more,
         "degraded": answer.degraded.iter().map(|degraded| degraded.stage).collect::<Vec<_>>(),
     })

@@ -7,7 +7,7 @@
 use shortlist_index::{Hit, LegScore, Tool};
 
 use super::to_json;
-use super::wire::{AnnotationsBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody};
+use super::wire::{AnnotationsBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SignalsBody};
 use crate::error::ApiError;
 
 /// Bytes of a token, as estimated.
@@ -84,6 +84,7 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
         explanation: explanation.as_ref().map(|explanation| ExplanationBody {
             lexical: place(explanation.lexical),
             dense: place(explanation.dense),
+            signals: explanation.signals.map(SignalsBody::from),
             fused: explanation.fused,
             rerank: explanation.rerank,
         }),

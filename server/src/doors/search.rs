@@ -7,7 +7,7 @@ use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, Sea
 use super::Caller;
 use super::pages::Pages;
 use super::render::{Rendered, render};
-use super::wire::{Detail, SearchToolsAnswer, SearchToolsRequest};
+use super::wire::{ConfidenceBody, Detail, SearchToolsAnswer, SearchToolsRequest};
 use crate::engine::{View, timed};
 use crate::error::ApiError;
 use crate::limits::{
@@ -89,8 +89,11 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
             "search answered"
         );
+        let confidence = answer.confidence.map(ConfidenceBody::from);
         write(SearchToolsAnswer {
             hits,
+            confidence,
+            advice: confidence.and_then(ConfidenceBody::advice),
             next_cursor,
             generation,
             degraded: answer.degraded.iter().map(|degraded| degraded.stage).collect(),

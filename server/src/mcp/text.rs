@@ -37,6 +37,10 @@ pub(super) fn search(answer: &SearchToolsAnswer) -> String {
             let _ = write!(text, " [deprecated: {}]", one_line(deprecation));
         }
     }
+    // Without a hit the first line says as much.
+    if let Some(advice) = answer.advice.filter(|_| !answer.hits.is_empty()) {
+        let _ = write!(text, "\n{advice}");
+    }
     if let Some(cursor) = &answer.next_cursor {
         let _ = write!(text, "\nThere are more: the same again with cursor {cursor}");
     }

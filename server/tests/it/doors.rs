@@ -74,6 +74,22 @@ async fn a_search_has_the_documented_shape() {
 }
 
 #[tokio::test]
+async fn an_answer_says_how_sure_it_is_and_what_to_do_when_it_is_not() {
+    let server = server();
+    for query in ["translate_text", "Translate Text", "language.translate_text", "m://language.translate_text@2.0.0"] {
+        let answer = server.search(&ALICE, query).await.ok();
+        assert_eq!((&answer["confidence"], &answer["advice"]), (&json!("exact"), &json!(null)), "{query}");
+    }
+    let answer = server.search(&ALICE, "xylophone quartet rehearsal").await.ok();
+    assert_eq!(answer["confidence"], "none");
+    assert!(answer["advice"].as_str().expect("an advice").contains("in other words"));
+    // By one leg alone nothing was calibrated.
+    let body = json!({ "query": "translate a text", "mode": "lexical" });
+    let answer = server.post(&ALICE, "/v1/search_tools", body).await.ok();
+    assert_eq!((&answer["confidence"], &answer["advice"]), (&json!(null), &json!(null)));
+}
+
+#[tokio::test]
 async fn the_budget_of_tokens_is_kept_and_nothing_is_lost_to_it() {
     let server = server();
     let whole =

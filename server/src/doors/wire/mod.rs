@@ -13,8 +13,8 @@ mod vendor;
 pub(crate) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
 pub(crate) use schema::{REF_FORMAT, values};
 pub(crate) use search::{
-    Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode, SearchToolsAnswer,
-    SearchToolsRequest,
+    ConfidenceBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode,
+    SearchToolsAnswer, SearchToolsRequest, SignalsBody,
 };
 pub(crate) use tool::{AnnotationsBody, FoundTool, ToolBody, ToolDetailsAnswer, ToolDetailsRequest};
 pub(crate) use vendor::{

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shortlist_index::{Annotations, Mode};
+use shortlist_index::{Annotations, Confidence, Mode, Signals};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 
@@ -137,6 +137,11 @@ impl From<SearchMode> for Mode {
 pub(crate) struct SearchToolsAnswer {
     /// Best first; equal scores in the order of their refs.
     pub(crate) hits: Vec<HitBody>,
+    /// Whether the first hit is likely what was asked for: `exact`, `strong`, `weak` or `none`. Null where only one stage
+    /// searched.
+    pub(crate) confidence: Option<ConfidenceBody>,
+    /// What to do about a confidence of `weak` or `none`; else null.
+    pub(crate) advice: Option<&'static str>,
     /// Asks for the hits after these; null when there are none.
     pub(crate) next_cursor: Option<String>,
     /// The generation of the catalog that answered.
@@ -147,6 +152,46 @@ pub(crate) struct SearchToolsAnswer {
     pub(crate) truncated: bool,
     /// Hits of this page that `max_tokens` left out; `next_cursor` starts with them.
     pub(crate) omitted: usize,
+}
+
+/// Whether a first hit is likely what was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConfidenceBody {
+    /// The query is its name or ref.
+    Exact,
+    /// It is likely what was asked for.
+    Strong,
+    /// It is like it, and may be something else.
+    Weak,
+    /// No hit is like what was asked for.
+    None,
+}
+
+impl ConfidenceBody {
+    /// What a caller can do about it.
+    pub(crate) fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Exact | Self::Strong => None,
+            Self::Weak => {
+                Some("These may not be what you mean: read what they do before you use one, or say it in other words.")
+            }
+            Self::None => {
+                Some("None of these seems to do it. Say it in other words, or see list_namespaces for what there is.")
+            }
+        }
+    }
+}
+
+impl From<Confidence> for ConfidenceBody {
+    fn from(confidence: Confidence) -> Self {
+        match confidence {
+            Confidence::Exact => Self::Exact,
+            Confidence::Strong => Self::Strong,
+            Confidence::Weak => Self::Weak,
+            Confidence::None => Self::None,
+        }
+    }
 }
 
 /// One tool that was found.
@@ -210,10 +255,34 @@ pub(crate) struct ExplanationBody {
     pub(crate) lexical: Option<PlaceBody>,
     /// Its place by vectors; likewise.
     pub(crate) dense: Option<PlaceBody>,
+    /// What fusion went by; null where a single stage searched.
+    pub(crate) signals: Option<SignalsBody>,
     /// Its score after fusion.
     pub(crate) fused: f32,
     /// The reranker's score, where it read this hit.
     pub(crate) rerank: Option<f32>,
+}
+
+/// What fusion knows of a hit besides its places.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignalsBody {
+    /// How far its BM25 score stands out from those of the best, in standard deviations.
+    pub(crate) lexical: f32,
+    /// How far its cosine stands out, likewise.
+    pub(crate) dense: f32,
+    /// Its cosine with the query.
+    pub(crate) cosine: f32,
+    /// The share of the query's words that it holds, rare ones counting more.
+    pub(crate) cover: f32,
+    /// The share of its name's words that stand in the query.
+    pub(crate) name_cover: f32,
+}
+
+impl From<Signals> for SignalsBody {
+    fn from(signals: Signals) -> Self {
+        let Signals { lexical, dense, cosine, cover, name_cover } = signals;
+        Self { lexical, dense, cosine, cover, name_cover }
+    }
 }
 
 /// A place in one stage.
