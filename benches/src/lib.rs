@@ -12,6 +12,7 @@ pub mod fuzz;
 pub mod grants;
 pub mod graph;
 pub mod relevance;
+pub mod signals;
 pub mod telemetry;
 pub mod timing;
 

@@ -16,6 +16,8 @@ pub struct BenchArgs {
 pub enum BenchWhat {
     /// How good the search is: on the sets this project develops on, or on a catalog of your own with judged queries
     Relevance(Box<RelevanceArgs>),
+    /// What fusion knows of each query's candidates, as JSON lines, to learn its weights from
+    Signals(SignalsArgs),
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
     /// Whether the time of an answer tells a hidden tool from a missing one
@@ -33,6 +35,19 @@ pub enum BenchWhat {
     Telemetry(AskedArgs),
     /// What it costs to resolve a policy's rules over a large catalog, which is made up
     Grants(BenchGrantsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SignalsArgs {
+    /// The catalog
+    #[arg(long, value_name = "FILE")]
+    pub tools: PathBuf,
+    /// The judged queries
+    #[arg(long, value_name = "FILE")]
+    pub queries: PathBuf,
+    /// Where to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use ask::{DetailsArgs, NamespacesArgs, SearchArgs, WhyNotArgs};
 pub use audit::{AuditAction, AuditArgs, AuditQueryArgs};
-pub use bench::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs};
+pub use bench::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs};
 pub use keys::{KeysAction, KeysArgs};
 pub use policy::{PolicyAction, PolicyArgs};
 pub use relevance::RelevanceArgs;

@@ -5,10 +5,10 @@ mod relevance;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use shortlist_benches::{audit, delta, grants, graph, telemetry, timing};
+use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, signals, telemetry, timing};
 use shortlist_index::{Embedder, HashingEmbedder};
 
-use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs};
+use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -18,6 +18,7 @@ use crate::{models, print};
 pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     match &args.what {
         BenchWhat::Relevance(args) => relevance::run(places, args),
+        BenchWhat::Signals(args) => signals(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
@@ -163,4 +164,14 @@ fn scratch(places: &PlaceArgs) -> Result<tempfile::TempDir> {
     let parent = places.home();
     std::fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?)
+}
+
+fn signals(places: &PlaceArgs, args: &SignalsArgs) -> Result<()> {
+    let dataset = Dataset::read(&args.tools, &args.queries, None, BadTools::Skip)?;
+    let models = models::load(places, false, Sessions::PerCore)?.0;
+    let cache = places.assets().root().join("bench-embeddings");
+    let file = std::fs::File::create(&args.out).with_context(|| format!("cannot write {}", args.out.display()))?;
+    let mut out = std::io::BufWriter::new(file);
+    signals::write(&dataset, &models, Some(&cache), &mut out)?;
+    Ok(std::io::Write::flush(&mut out)?)
 }

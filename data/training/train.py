@@ -1,0 +1,163 @@
+"""Trains the retriever: queries near the texts of the tools that answer them.
+
+    python train.py <folder of pairs> <folder of the base model> <out folder> [--steps N] [--stop N] [--resume]
+
+Contrastive loss with in-batch negatives (InfoNCE, van den Oord et al., 2018) in both directions. Half of a batch comes in
+groups of neighbours, tools that are hard to tell apart, so that each is the others' hard negative without a text more to encode.
+What answers a query besides its own text, or says the same, is no negative. The result is the mean of the weights over the
+last steps (EMA). Two quiet cores train some 20 pairs a second; every 100 steps the state is saved, and `--resume` goes on there.
+"""
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+import encoder as encoders
+
+SEED = 6
+BATCH = 64
+GROUP = 4
+GROUPED = 0.5
+QUERY_TOKENS, DOCUMENT_TOKENS = 64, 96
+TEMPERATURE = 0.05
+RATE, WARM_UP, DECAY = 5e-5, 0.06, 0.01
+EMA = 0.99
+# How often each set is drawn, whatever its size.
+WEIGHTS = {
+    "metatool": 3.5, "toolret_apigen": 1.5, "toolret_toolink": 0.5, "nl2bash_tldr": 1.0, "sealtools": 2.0,
+    "catalog_openapi": 8.0, "catalog_agent_tools": 4.0,
+}
+# Texts are encoded in runs of so many of like length, so that little is padding.
+RUN = 16
+
+
+def encode(model, tokenizer, texts, n_tokens):
+    """Vectors of texts, [len(texts), width], in their order."""
+    tokenizer.enable_truncation(n_tokens)
+    encoded = tokenizer.encode_batch(texts)
+    order = sorted(range(len(texts)), key=lambda place: len(encoded[place].ids))
+    runs = []
+    for begin in range(0, len(order), RUN):
+        run = [encoded[place] for place in order[begin : begin + RUN]]
+        longest = max(len(one.ids) for one in run)
+        ids = torch.zeros(len(run), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, one in enumerate(run):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            mask[row, : len(one.ids)] = 1
+        runs.append(model(ids, mask))
+    back = torch.empty(len(order), dtype=torch.long)
+    back[torch.tensor(order)] = torch.arange(len(order))
+    return torch.cat(runs)[back]
+
+
+class Pairs:
+    """The pairs of each set, drawn in an order that only the seed decides."""
+
+    def __init__(self, folder):
+        self.by_set = {}
+        for line in open(folder / "pairs.jsonl"):
+            pair = json.loads(line)
+            self.by_set.setdefault(pair["set"], []).append(pair)
+        self.order = {name: [] for name in self.by_set}
+
+    def next(self, name, rng):
+        """The next pair of a set: all come before one comes again."""
+        if not self.order[name]:
+            self.order[name] = list(range(len(self.by_set[name])))
+            rng.shuffle(self.order[name])
+        return self.by_set[name][self.order[name].pop()]
+
+    def batch(self, rng):
+        chosen = []
+        while len(chosen) < BATCH:
+            name = rng.choices(list(WEIGHTS), weights=WEIGHTS.values())[0]
+            pair = self.next(name, rng)
+            chosen.append(pair)
+            if rng.random() < GROUPED / GROUP * 1.6:
+                near = rng.sample(pair["near"], min(GROUP - 1, len(pair["near"])))
+                chosen += [self.by_set[name][place] for place in near]
+        chosen = chosen[:BATCH]
+        answers = torch.zeros(BATCH, BATCH, dtype=torch.bool)
+        for row, pair in enumerate(chosen):
+            gold = {pair["whole"], *pair["others"]}
+            for column, other in enumerate(chosen):
+                answers[row, column] = other["whole"] in gold or (other["query"] == pair["query"])
+        return [pair["query"] for pair in chosen], [pair["document"] for pair in chosen], answers
+
+
+def loss_of(queries, documents, answers):
+    """InfoNCE both ways; what answers a query besides its own text is left out of the comparison."""
+    own = torch.arange(len(queries))
+    others = answers.clone()
+    others[own, own] = False
+    scores = (queries @ documents.T / TEMPERATURE).masked_fill(others | others.T, -1e4)
+    return (torch.nn.functional.cross_entropy(scores, own) + 0.5 * torch.nn.functional.cross_entropy(scores.T, own)) / 1.5
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("base", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=500, help="where the learning rate ends")
+    parser.add_argument("--stop", type=int, help="save and stop here, to go on by another schedule")
+    parser.add_argument("--resume", action="store_true")
+    args = parser.parse_args()
+    rng = random.Random(SEED)
+    torch.manual_seed(SEED)
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
+    tokenizer.no_padding()
+    # One pass over most of the data needs no dropout, and it would cost a third of the time.
+    model = encoders.load(args.base, dropout=0.0)
+    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA))
+    is_plain = lambda name: "norm" in name or "after_" in name or name.endswith("bias")
+    groups = [
+        {"params": [p for name, p in model.named_parameters() if not is_plain(name)], "weight_decay": DECAY},
+        {"params": [p for name, p in model.named_parameters() if is_plain(name)], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=RATE)
+    warm = max(1, int(args.steps * WARM_UP))
+    schedule = lambda step: min((step + 1) / warm, max(0.0, (args.steps - step) / max(1, args.steps - warm)))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+    pairs, first = Pairs(args.pairs), 0
+    state = args.out / "state.pt"
+    if args.resume and state.exists():
+        saved = torch.load(state, weights_only=False)
+        model.load_state_dict(saved["model"]), mean.load_state_dict(saved["mean"])
+        optimizer.load_state_dict(saved["optimizer"]), scheduler.load_state_dict(saved["scheduler"])
+        rng.setstate(saved["rng"])
+        pairs.order, first = saved["order"], saved["step"]
+    log = open(args.out / "log.jsonl", "a")
+    began, smooth = time.time(), None
+    last = min(args.steps, args.stop or args.steps)
+    for step in range(first, last):
+        queries, texts, answers = pairs.batch(rng)
+        loss = loss_of(encode(model, tokenizer, queries, QUERY_TOKENS), encode(model, tokenizer, texts, DOCUMENT_TOKENS), answers)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+        mean.update_parameters(model)
+        smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+        if step % 20 == 0 or step + 1 == last:
+            line = json.dumps({"step": step, "loss": round(smooth, 4), "seconds": round(time.time() - began)})
+            print(line, file=log, flush=True)
+            print(line, flush=True)
+        if (step + 1) % 100 == 0 or step + 1 == last:
+            saved = {
+                "model": model.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict(),
+                "scheduler": scheduler.state_dict(), "rng": rng.getstate(), "order": pairs.order, "step": step + 1,
+            }
+            torch.save(saved, state.with_suffix(".new"))
+            state.with_suffix(".new").rename(state)
+
+
+main()
