@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod follow;
 mod models;
+mod own_model;
 mod places;
 mod print;
 mod progress;

@@ -7,11 +7,10 @@ use std::thread::available_parallelism;
 use anyhow::Result;
 use shortlist_index::{CrossEncoder, Embedder, ModelFolder, Models, OnnxEmbedder, Reranker, Runtime};
 
+use crate::own_model;
 use crate::places::PlaceArgs;
 use crate::progress::AssetBar;
 
-/// The asset of the default embedding model.
-const EMBEDDER: &str = "bge-small-en";
 /// The asset of the default reranker.
 const RERANKER: &str = "reranker-en";
 
@@ -33,18 +32,15 @@ pub fn load(places: &PlaceArgs, rerank: bool, sessions: Sessions) -> Result<(Mod
         Sessions::One => 1,
         Sessions::PerCore => available_parallelism().map_or(1, std::num::NonZeroUsize::get),
     };
-    let open = |chosen: &Option<PathBuf>, default: &str| -> Result<ModelFolder> {
-        let folder = match chosen {
-            Some(folder) => folder.clone(),
-            None => assets.ensure(default, &progress)?,
-        };
-        Ok(ModelFolder::open(&folder)?)
+    let open = |chosen: &Option<PathBuf>, default: &dyn Fn() -> Result<PathBuf>| -> Result<ModelFolder> {
+        Ok(ModelFolder::open(&chosen.clone().map_or_else(default, Ok)?)?)
     };
 
-    let embedder: Arc<dyn Embedder> =
-        Arc::new(OnnxEmbedder::open(&runtime, &open(&places.model, EMBEDDER)?, n_sessions)?);
+    let encoder = open(&places.model, &|| own_model::folder(assets.root()))?;
+    let embedder: Arc<dyn Embedder> = Arc::new(OnnxEmbedder::open(&runtime, &encoder, n_sessions)?);
     let reranker: Option<Arc<dyn Reranker>> = if rerank {
-        Some(Arc::new(CrossEncoder::open(&runtime, &open(&places.reranker, RERANKER)?, n_sessions)?))
+        let folder = open(&places.reranker, &|| Ok(assets.ensure(RERANKER, &progress)?))?;
+        Some(Arc::new(CrossEncoder::open(&runtime, &folder, n_sessions)?))
     } else {
         None
     };

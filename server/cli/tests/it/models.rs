@@ -16,9 +16,17 @@ fn runtime() -> Runtime {
     Runtime::load(&library).expect("it loads")
 }
 
-fn folder(asset: &str) -> ModelFolder {
-    ModelFolder::open(&assets().ensure(asset, &Silent).expect("it is fetched")).expect("it is a model")
+/// Our own model, or one that is fetched.
+fn folder(model: &str) -> ModelFolder {
+    let path = match model {
+        OURS => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../data/models").join(model),
+        asset => assets().ensure(asset, &Silent).expect("it is fetched"),
+    };
+    ModelFolder::open(&path).expect("it is a model")
 }
+
+/// The folder of the default embedding model.
+const OURS: &str = "encoder";
 
 const TEXTS: [&str; 5] = [
     "list files",
@@ -30,7 +38,7 @@ const TEXTS: [&str; 5] = [
 
 #[test]
 fn a_text_gets_the_same_vector_alone_and_among_others_whatever_the_model() {
-    for asset in ["bge-small-en", "minilm"] {
+    for asset in [OURS, "bge-small-en", "minilm"] {
         let embedder = OnnxEmbedder::open(&runtime(), &folder(asset), 2).expect("it opens");
         let together = embedder.embed_all(TextRole::Document, &TEXTS, &|_| {}).expect("vectors");
         for (text, among) in TEXTS.iter().zip(together) {
@@ -43,7 +51,7 @@ fn a_text_gets_the_same_vector_alone_and_among_others_whatever_the_model() {
 
 #[test]
 fn what_means_the_same_is_near_and_what_does_not_is_far() {
-    for asset in ["bge-small-en", "minilm"] {
+    for asset in [OURS, "bge-small-en", "minilm"] {
         let embedder = OnnxEmbedder::open(&runtime(), &folder(asset), 1).expect("it opens");
         let query = embedder.embed(TextRole::Query, "remove a VM").expect("a vector");
         let cosine = |text: &str| -> f32 {
