@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use shortlist_index::{AllowedSet, Degraded, Grant, LIMIT_MAX, Mode, Models, SearchRequest, Snapshot, Tool, search};
+use shortlist_index::{
+    AllowedSet, Degraded, Grant, LIMIT_MAX, Mode, Models, QueryClass, SearchRequest, Snapshot, Tool, search,
+};
 
 use crate::catalog_index::CatalogIndex;
 use crate::dataset::Dataset;
@@ -135,8 +137,11 @@ impl Asker<'_> {
         let judged: Vec<u32> = query.relevant.values().copied().collect();
         Ok(Asked {
             figures: Figures::of(&ranked, &judged),
-            // The index does not say what it takes a query for; where it does, its word belongs here.
-            ranking: Ranking { query: query.id.clone(), tools, class: None },
+            ranking: Ranking {
+                query: query.id.clone(),
+                tools,
+                class: Some(QueryClass::of(&query.query).name().to_owned()),
+            },
             latency,
         })
     }
