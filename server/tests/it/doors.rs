@@ -81,7 +81,7 @@ async fn an_answer_says_how_sure_it_is_and_what_to_do_when_it_is_not() {
         assert_eq!((&answer["confidence"], &answer["advice"]), (&json!("exact"), &json!(null)), "{query}");
     }
     let answer = server.search(&ALICE, "xylophone quartet rehearsal").await.ok();
-    assert_eq!(answer["confidence"], "none");
+    assert!(["weak", "none"].map(|level| json!(level)).contains(&answer["confidence"]), "{}", answer["confidence"]);
     assert!(answer["advice"].as_str().expect("an advice").contains("in other words"));
     // By one leg alone nothing was calibrated.
     let body = json!({ "query": "translate a text", "mode": "lexical" });
