@@ -1,4 +1,4 @@
-//! [`write`]: what fusion knows of every query's candidates, for whoever learns from it.
+//! [`write()`]: what fusion knows of every query's candidates, for whoever learns from it.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -40,7 +40,7 @@ struct Candidate {
     signals: Signals,
 }
 
-/// Asks each query twice (once without the tools that answer it, see [`without`]) and writes a line of JSON for each.
+/// Asks each query twice (once without the tools that answer it, nor their siblings) and writes a line of JSON for each.
 ///
 /// Costs the embedding of every tool that `cache` does not hold, then two searches for each query, on all cores.
 ///
@@ -90,7 +90,7 @@ fn candidates(
 }
 
 /// A grant of everything but the tools that answer a query and their siblings: those of the same namespace, or, where that
-/// holds half the catalog, those of like names. What it leaves must not answer the query.
+/// holds more than a tenth of the catalog, those of like names. What it leaves must not answer the query.
 fn without(tools: &[Tool], query: &JudgedQuery) -> Result<Grant, BenchError> {
     let gold: Vec<&Tool> = tools.iter().filter(|tool| query.grade(&tool.provenance.foreign_id) > 0).collect();
     let in_namespace = |namespace: &str| tools.iter().filter(|tool| tool.reference.namespace() == namespace).count();
