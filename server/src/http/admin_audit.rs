@@ -11,7 +11,7 @@ use super::admin::Admin;
 use super::json;
 use super::wire::{AuditAnswer, AuditRequest};
 use crate::audit::{Audit, AuditError, Backward, Filter};
-use crate::doors::{in_range, to_json};
+use crate::doors::{in_range, shorten, to_json};
 use crate::error::{ApiError, Code, Panicked};
 use crate::limits::{
     AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX, AUDIT_SCAN_BYTES_MAX, AUDIT_SCAN_TIME, JSON_INTEGER_MAX, WHY_NOT_CHARS_MAX,
@@ -33,7 +33,7 @@ pub(super) async fn audit(
     Admin { note, .. }: Admin,
     request: Result<Query<AuditRequest>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(request) = request.map_err(|error| ApiError::invalid("", error.body_text()))?;
+    let Query(request) = request.map_err(|error| ApiError::invalid("", shorten(&error.body_text())))?;
     if state.0.audit.is_none() {
         return Err(ApiError::new(Code::NoSuchRoute).detail("This server keeps no audit log."));
     }

@@ -10,7 +10,7 @@ use shortlist_index::hex;
 use super::body::Body;
 use super::{conditional, json};
 use crate::doors::wire::{NamespacesAnswer, NamespacesRequest};
-use crate::doors::{self, Caller, to_json};
+use crate::doors::{self, Caller, shorten, to_json};
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -50,7 +50,7 @@ pub(super) async fn get_namespaces(
     headers: HeaderMap,
     request: Result<Query<NamespacesRequest>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(request) = request.map_err(|error| ApiError::invalid("", error.body_text()))?;
+    let Query(request) = request.map_err(|error| ApiError::invalid("", shorten(&error.body_text())))?;
     let body = doors::list_namespaces(&state, caller, request, |answer| to_json(&answer)).await?;
     // A digest of what is shown depends on nothing that is not shown.
     let digest = hex(&Sha256::digest(&body));

@@ -42,6 +42,8 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     request.extensions_mut().insert(note.clone());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let door = door(&route).to_owned();
+    // Nobody's rate counts what stands beside the doors (health, unknown paths), so it must not fill the log.
+    let is_rated = route.starts_with("/v1/") || route == "/mcp";
     let span = tracing::info_span!(
         "request",
         request.id = %request_id,
@@ -85,8 +87,11 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
             response.headers_mut().insert(TRACEPARENT, value);
         }
         // A flood is not to fill the log.
-        if !is_repeated {
-            tracing::info!(http.status = response.status().as_u16(), request.ms = ms_since(start), "request answered");
+        let (status, ms) = (response.status().as_u16(), ms_since(start));
+        if is_rated && !is_repeated {
+            tracing::info!(http.status = status, request.ms = ms, "request answered");
+        } else {
+            tracing::debug!(http.status = status, request.ms = ms, "request answered");
         }
         response
     }

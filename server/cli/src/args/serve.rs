@@ -25,7 +25,7 @@ pub struct DemoArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Who asks is found out by one of these; who may see what, the policy says. A configuration turns them on:\n\n  \
-    secret_file = \"secret\"            # or secret_env; also policy, keys_file, listen\n\n  \
+    secret_file = \"secret\"            # or secret_env; also policy, keys_file, listen, public_url\n\n  \
     [gateway]                         # X-Shortlist-User, -Groups, -Roles, -Tenant, -Scopes, from a peer that sends\n  \
     peers = [\"10.1.0.0/16\"]           # X-Shortlist-Secret: secret_file or secret_env here, else the server's own\n\n  \
     [[issuer]]                        # Authorization: Bearer, a JWT of an identity provider with OIDC discovery\n  \
@@ -41,6 +41,7 @@ pub struct DemoArgs {
     certificate_file = \"server.pem\"\n  \
     key_file = \"server-key.pem\"\n\n  \
     [limits]                          # requests_per_second, burst, refused_per_second, connections, …\n\n  \
+    [mcp]                             # allowed_hosts, allowed_origins\n\n  \
     [audit]                           # folder, on_failure, durability = \"fsync\", queries = true, keep_days, …\n\n  \
     [telemetry]                       # for operators\n  \
     metrics_listen = \"127.0.0.1:9464\" # GET /metrics, in Prometheus's format\n  \
