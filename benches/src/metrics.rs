@@ -28,6 +28,20 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Every figure under the heading that tables give it, in their order.
+    pub fn columns(&self) -> [(&'static str, f64); 8] {
+        [
+            ("nDCG@10", self.ndcg_at_10),
+            ("R@1", self.recall_at_1),
+            ("R@5", self.recall_at_5),
+            ("R@10", self.recall_at_10),
+            ("R@20", self.recall_at_20),
+            ("C@10", self.completeness_at_10),
+            ("MRR", self.mrr),
+            ("hit@1", self.hit_at_1),
+        ]
+    }
+
     /// The figures of one query.
     pub fn of(ranked: &[u32], judged: &[u32]) -> Self {
         Self {

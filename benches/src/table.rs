@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::differences::Row;
 use crate::floors::Checked;
+use crate::metrics::Figures;
 use crate::report::{Part, Report};
 
 /// The reports as text, ending in a line end: what was measured on what, then one table with a line for each set, each setting,
@@ -114,38 +115,15 @@ fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
     }
     let heading = ["set", "mode", "rerank", "part"].map(str::to_owned);
     let widths = Widths::of(lines.iter().map(|(cells, _)| cells.clone()).chain([heading.clone()]));
-    writeln!(
-        out,
-        "\n{}{:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",
-        widths.line(&heading),
-        "queries",
-        "nDCG@10",
-        "R@1",
-        "R@5",
-        "R@10",
-        "R@20",
-        "C@10",
-        "MRR",
-        "hit@1",
-        "p50 ms",
-        "p95 ms",
-    )?;
+    let figures = |columns: [(&str, String); 8]| -> String {
+        columns.iter().map(|(heading, text)| format!("{text:>0$} ", heading.len().max("0.0000".len()))).collect()
+    };
+    let headings = figures(Figures::default().columns().map(|(heading, _)| (heading, heading.to_owned())));
+    writeln!(out, "\n{}{:>7} {headings}{:>7} {:>7}", widths.line(&heading), "queries", "p50 ms", "p95 ms")?;
     for (cells, part) in &lines {
-        let Part { n_queries, figures: f, latency_p50_ms, latency_p95_ms } = part;
-        writeln!(
-            out,
-            "{}{n_queries:>7} {:>7.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {:>6.4} {latency_p50_ms:>7.2} \
-             {latency_p95_ms:>7.2}",
-            widths.line(cells),
-            f.ndcg_at_10,
-            f.recall_at_1,
-            f.recall_at_5,
-            f.recall_at_10,
-            f.recall_at_20,
-            f.completeness_at_10,
-            f.mrr,
-            f.hit_at_1,
-        )?;
+        let Part { n_queries, figures: of_part, latency_p50_ms, latency_p95_ms } = part;
+        let values = figures(of_part.columns().map(|(heading, value)| (heading, format!("{value:.4}"))));
+        writeln!(out, "{}{n_queries:>7} {values}{latency_p50_ms:>7.2} {latency_p95_ms:>7.2}", widths.line(cells))?;
     }
     Ok(())
 }

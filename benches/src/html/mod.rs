@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 
 use crate::differences::Row;
 use crate::evaluation::Evaluation;
+use crate::metrics::Figures;
 use crate::report::{Part, Report};
 
 /// The page. `against` are the differences to a saved run, where one was compared.
@@ -55,25 +56,17 @@ fn write_page(out: &mut String, evaluation: &Evaluation, against: &[Row]) -> fmt
 }
 
 fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
-    let headings = ["queries", "nDCG@10", "R@1", "R@5", "R@10", "R@20", "C@10", "MRR", "hit@1", "p50 ms", "p95 ms"];
-    let headings: String = headings.iter().map(|heading| format!("<th class=\"n\">{heading}</th>")).collect();
+    let figures = Figures::default().columns().map(|(heading, _)| heading);
+    let headings = ["queries"].into_iter().chain(figures).chain(["p50 ms", "p95 ms"]);
+    let headings: String = headings.map(|heading| format!("<th class=\"n\">{heading}</th>")).collect();
     writeln!(out, "<div class=\"wide\"><table><tr><th>set</th><th>setting</th><th>part</th>{headings}</tr>")?;
     for report in reports {
         for run in &report.runs {
             let mut line = |name: &str, part: &Part| {
-                let Part { n_queries, figures: f, latency_p50_ms, latency_p95_ms } = part;
+                let Part { n_queries, figures, latency_p50_ms, latency_p95_ms } = part;
                 let (set, setting, name) = (escape(&report.dataset.label()), escape(&run.setting()), escape(name));
                 write!(out, "<tr><td>{set}</td><td>{setting}</td><td>{name}</td><td class=\"n\">{n_queries}</td>")?;
-                for figure in [
-                    f.ndcg_at_10,
-                    f.recall_at_1,
-                    f.recall_at_5,
-                    f.recall_at_10,
-                    f.recall_at_20,
-                    f.completeness_at_10,
-                    f.mrr,
-                    f.hit_at_1,
-                ] {
+                for (_, figure) in figures.columns() {
                     write!(out, "<td class=\"n\">{figure:.3}</td>")?;
                 }
                 writeln!(out, "<td class=\"n\">{latency_p50_ms:.2}</td><td class=\"n\">{latency_p95_ms:.2}</td></tr>")

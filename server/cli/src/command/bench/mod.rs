@@ -169,7 +169,7 @@ fn scratch(places: &PlaceArgs) -> Result<tempfile::TempDir> {
 fn signals(places: &PlaceArgs, args: &SignalsArgs) -> Result<()> {
     let dataset = Dataset::read(&args.tools, &args.queries, None, BadTools::Skip)?;
     let models = models::load(places, false, Sessions::PerCore)?.0;
-    let cache = places.assets().root().join("bench-embeddings");
+    let cache = relevance::embedding_cache(places);
     let file = std::fs::File::create(&args.out).with_context(|| format!("cannot write {}", args.out.display()))?;
     let mut out = std::io::BufWriter::new(file);
     signals::write(&dataset, &models, Some(&cache), &mut out)?;

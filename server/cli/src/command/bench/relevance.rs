@@ -151,7 +151,7 @@ fn load_models(places: &PlaceArgs, settings: &[Setting]) -> Result<Models> {
 }
 
 /// Where the bench keeps the vectors of tools between runs.
-fn embedding_cache(places: &PlaceArgs) -> PathBuf {
+pub(super) fn embedding_cache(places: &PlaceArgs) -> PathBuf {
     places.assets().root().join("bench-embeddings")
 }
 
