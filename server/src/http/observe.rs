@@ -57,8 +57,7 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     // The span that is exported, where traces are collected; else one that only keeps the caller's trace together.
     let ours = begin_trace(&span, traced).or_else(|| traced.map(TraceContext::child));
     if let Some(ours) = ours {
-        span.record("trace.id", tracing::field::display(format!("{:032x}", ours.trace_id)));
-        span.record("trace.span_id", tracing::field::display(format!("{:016x}", ours.span_id)));
+        ours.record_in(&span);
     }
     async {
         let mut response = next.run(request).await;

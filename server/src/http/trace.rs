@@ -31,6 +31,12 @@ impl TraceContext {
         Self::read(first.to_str().ok()?)
     }
 
+    /// Puts its numbers into a span that has the fields `trace.id` and `trace.span_id`, as the log spells them.
+    pub(crate) fn record_in(self, span: &tracing::Span) {
+        span.record("trace.id", tracing::field::display(format!("{:032x}", self.trace_id)));
+        span.record("trace.span_id", tracing::field::display(format!("{:016x}", self.span_id)));
+    }
+
     /// Reads the value of a `traceparent`, wherever it stands; `None` for anything that is not one.
     pub(crate) fn read(value: &str) -> Option<Self> {
         let (head, rest) = value.split_at_checked(LENGTH)?;

@@ -196,8 +196,7 @@ impl ServerHandler for Handler {
         // As for a request: the span that is exported, or one that only keeps the caller's trace together.
         let ours = caller.and_then(|caller| begin_trace(&span, Some(caller)).or(Some(caller.child())));
         if let Some(ours) = ours {
-            span.record("trace.id", tracing::field::display(format!("{:032x}", ours.trace_id)));
-            span.record("trace.span_id", tracing::field::display(format!("{:016x}", ours.span_id)));
+            ours.record_in(&span);
         }
         let request_id = Arc::clone(&asking.request_id);
         let result = self.call(asking, request).instrument(span).await?;
