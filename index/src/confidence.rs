@@ -26,16 +26,6 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// Its name, as in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Weak => "weak",
-            Self::Strong => "strong",
-            Self::Exact => "exact",
-        }
-    }
-
     /// Of a first hit with these signals.
     pub(crate) fn of(signals: &Signals) -> Self {
         match probability(signals) {

@@ -17,6 +17,7 @@ use crate::query_class::QueryClass;
 use crate::rerank::Reranker;
 use crate::signals::Signals;
 use crate::stages::{Stage, Stages};
+use crate::tool::Tool;
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
 #[derive(Clone, Default)]
@@ -110,12 +111,16 @@ pub fn search_followed(
 ) -> Result<Answer, SearchError> {
     let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request, stages)?;
     candidates.truncate(DEPTH_MAX);
-    let confidence = confidence(snapshot, &request.query, &candidates)?;
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
     let fetch = || page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>();
-    let hits = stages.run(Stage::Fetch, fetch)?;
+    let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
+    let confidence = match (candidates.first(), hits.first()) {
+        (Some(first), Some(hit)) if request.offset == 0 => confidence(&request.query, first, &hit.tool),
+        (Some(first), _) => confidence(&request.query, first, &snapshot.tool(first.document)?),
+        (None, _) => Some(Confidence::None),
+    };
     Ok(Answer { hits, confidence, more: end < candidates.len(), degraded })
 }
 
@@ -181,14 +186,12 @@ pub(crate) fn ranked(
     Ok(Ranked { candidates, degraded })
 }
 
-/// Whether the best candidate is likely what was asked for.
-fn confidence(snapshot: &Snapshot, query: &str, candidates: &[Candidate]) -> Result<Option<Confidence>, SearchError> {
-    let Some(first) = candidates.first() else { return Ok(Some(Confidence::None)) };
-    let tool = snapshot.tool(first.document)?;
+/// Whether the best candidate, which is this tool, is likely what was asked for.
+fn confidence(query: &str, first: &Candidate, tool: &Tool) -> Option<Confidence> {
     if is_named(query, &tool.reference, &tool.name) {
-        return Ok(Some(Confidence::Exact));
+        return Some(Confidence::Exact);
     }
-    Ok(first.signals.map(|signals| Confidence::of(&signals)))
+    first.signals.map(|signals| Confidence::of(&signals))
 }
 
 /// What both legs know of a query, for documents that only one of them found too.

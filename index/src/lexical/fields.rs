@@ -10,6 +10,9 @@ pub(crate) const N_FIELDS: usize = 5;
 /// The fields' names in the index, in the order of [`FIELD_WEIGHTS`].
 const FIELD_NAMES: [&str; N_FIELDS] = ["name", "title", "namespace", "description", "parameters"];
 
+/// The name's place among them.
+pub(crate) const NAME: usize = 0;
+
 /// What an occurrence in each field counts. Measured in coarse steps on the development sets (`benches/RESULTS.md`): names
 /// tell siblings apart, parameters' prose repeats from tool to tool.
 pub(crate) const FIELD_WEIGHTS: [f32; N_FIELDS] = [3.0, 2.0, 1.0, 1.0, 0.5];

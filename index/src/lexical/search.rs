@@ -11,14 +11,11 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, TERMINATED, TantivyError, Term};
 
 use super::analyzer;
-use super::fields::{self, FIELD_B, FIELD_WEIGHTS, FieldLengths, K1, N_FIELDS};
+use super::fields::{self, FIELD_B, FIELD_WEIGHTS, FieldLengths, K1, N_FIELDS, NAME};
 use crate::allowed::AllowedSet;
 use crate::fusion::{Scored, best};
 use crate::places::Layered;
 use crate::unseen::Asked;
-
-/// The place of the name among the fields.
-const NAME: usize = 0;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
