@@ -1,6 +1,6 @@
 """MiniLM as a torch module: BERT (Devlin et al., 2019) of 6 layers and 384 dimensions, mean pooling, unit length.
 
-Written out because it is a page, and the export to ONNX then has the very operators that ONNX Runtime fuses.
+Written out because it is a page, and `export.py` writes the same page as a graph.
 """
 
 import json

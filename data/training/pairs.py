@@ -154,7 +154,7 @@ def judged(shared, kept_out, rng):
                     bare = text(tools[tool], namespace=False)
                     yield {
                         "set": name, "query": query["query"], "document": text(tools[tool]) if rng.random() < 0.8 else bare,
-                        "others": others, "whole": text(tools[tool]), "weight": 1 / len(gold),
+                        "others": others, "whole": text(tools[tool]),
                     }
 
 
@@ -183,7 +183,7 @@ def catalogs(shared, rng):
                     query, how = request(sentence), {**how, "description": "" if rng.random() < 0.5 else None}
                 if len(query.split()) >= 2:
                     query = said(" ".join(query.split()[:40]), tool, rng)
-                    yield {"set": name, "query": query, "document": text(tool, **how), "others": [], "whole": text(tool), "weight": 1}
+                    yield {"set": name, "query": query, "document": text(tool, **how), "others": [], "whole": text(tool)}
 
 
 def neighbours(pairs):
