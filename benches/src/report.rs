@@ -57,6 +57,9 @@ pub struct Run {
     pub splits: BTreeMap<String, Part>,
     /// Over the queries of each class; empty where the setting knows none.
     pub classes: BTreeMap<String, Part>,
+    /// Over the queries with more than one relevant tool; `None` where there is none.
+    #[serde(default)]
+    pub several: Option<Part>,
     /// All queries together, in seconds.
     pub wall_s: f64,
     /// Each query's nDCG@10, in the order of the report's queries, to six digits.
@@ -148,6 +151,7 @@ impl Run {
             overall: part(&asked.iter().collect::<Vec<_>>()),
             splits: parts(dataset.queries.iter().map(|query| query.split.as_deref()).zip(&asked)),
             classes: parts(asked.iter().map(|asked| (asked.ranking.class.as_deref(), asked))),
+            several: several(&dataset.queries, &asked),
             wall_s,
             ndcg_at_10_by_query: asked.iter().map(|asked| rounded(asked.figures.ndcg_at_10)).collect(),
             hardest: hardest(&dataset.queries, &asked),
@@ -165,6 +169,14 @@ fn parts<'a>(labelled: impl Iterator<Item = (Option<&'a str>, &'a Asked)>) -> BT
         }
     }
     by_label.into_iter().map(|(label, asked)| (label.to_owned(), part(&asked))).collect()
+}
+
+/// The means of the queries that want more than one tool.
+fn several(queries: &[JudgedQuery], asked: &[Asked]) -> Option<Part> {
+    let wants_several = |query: &JudgedQuery| query.relevant.values().filter(|grade| **grade > 0).count() > 1;
+    let asked: Vec<&Asked> =
+        queries.iter().zip(asked).filter(|(query, _)| wants_several(query)).map(|(_, asked)| asked).collect();
+    (!asked.is_empty()).then(|| part(&asked))
 }
 
 fn part(asked: &[&Asked]) -> Part {

@@ -79,7 +79,8 @@ fn candidates(
     grant: &Grant,
     query: &JudgedQuery,
 ) -> Result<Vec<Candidate>, BenchError> {
-    let request = SearchRequest { limit: LIMIT_MAX, explain: true, ..SearchRequest::new(query.query.as_str()) };
+    let request =
+        SearchRequest { limit: LIMIT_MAX, explain: true, whole: true, ..SearchRequest::new(query.query.as_str()) };
     let answer = search(snapshot, models, &snapshot.allow(grant), &request)
         .map_err(|error| BenchError::Search { query: query.id.clone(), error })?;
     let candidate = |hit: shortlist_index::Hit| {

@@ -111,6 +111,7 @@ fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
             line("", "all", &run.overall);
             run.splits.iter().for_each(|(split, part)| line("", split, part));
             run.classes.iter().for_each(|(class, part)| line("class ", class, part));
+            run.several.iter().for_each(|part| line("", "several tools", part));
         }
     }
     let heading = ["set", "mode", "rerank", "part"].map(str::to_owned);

@@ -26,9 +26,9 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// Of a first hit with these signals.
-    pub(crate) fn of(signals: &Signals) -> Self {
-        match probability(signals) {
+    /// Of a first hit with these [`log_odds`].
+    pub(crate) fn of(log_odds: f32) -> Self {
+        match 1.0 / (1.0 + (-log_odds).exp()) {
             p if p >= STRONG_MIN => Self::Strong,
             p if p >= WEAK_MIN => Self::Weak,
             _ => Self::None,
@@ -36,11 +36,11 @@ impl Confidence {
     }
 }
 
-/// The probability that the tool that was asked for is there, by the first hit (Platt, 1999). Learned by
-/// `data/training/fusion.py` from queries whose tool is in the catalog, and the same queries where it is not.
-fn probability(signals: &Signals) -> f32 {
-    let sum = 11.4 * signals.cosine + 3.5 * signals.cover + 0.8 * signals.name_cover - 7.0;
-    1.0 / (1.0 + (-sum).exp())
+/// The odds that the tool that was asked for is there, by the first hit (Platt, 1999): their natural logarithm, comparable
+/// between queries. Learned by `data/training/fusion.py` from queries whose tool is in the catalog, and the same queries where it
+/// is not.
+pub(crate) fn log_odds(signals: &Signals) -> f32 {
+    11.4 * signals.cosine + 3.5 * signals.cover + 0.8 * signals.name_cover - 7.0
 }
 
 /// Whether a query is a tool's name or ref, however it is spelled: `files.list` and `Files List` are one name.
@@ -70,12 +70,12 @@ mod tests {
     fn more_evidence_is_no_less_confidence() {
         let none = Signals::default();
         let all = Signals { cosine: 0.9, cover: 1.0, name_cover: 1.0, ..none };
-        assert_eq!(Confidence::of(&none), Confidence::None);
-        assert_eq!(Confidence::of(&all), Confidence::Strong);
+        assert_eq!(Confidence::of(log_odds(&none)), Confidence::None);
+        assert_eq!(Confidence::of(log_odds(&all)), Confidence::Strong);
         for signals in
             [Signals { cosine: 0.5, ..none }, Signals { cover: 0.5, ..none }, Signals { name_cover: 1.0, ..none }]
         {
-            assert!(probability(&signals) >= probability(&none));
+            assert!(log_odds(&signals) >= log_odds(&none));
         }
     }
 }

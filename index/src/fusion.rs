@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use crate::confidence::log_odds;
 use crate::query_class::QueryClass;
 use crate::signals::Signals;
 
@@ -50,6 +51,17 @@ pub(crate) struct Candidate {
     pub fused: f32,
     /// The reranker's score, where it read this candidate.
     pub rerank: Option<f32>,
+    /// Where it stands among what a part of the query finds, in the list where it stands best.
+    pub served: Option<Served>,
+}
+
+/// A place in the list of a part of the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// Which part.
+    pub part: usize,
+    /// 1 is best.
+    pub rank: usize,
 }
 
 /// The documents of one leg's list, or of both, each with its place in either. A score alone is what a single leg says.
@@ -65,6 +77,7 @@ pub(crate) fn join(lexical: Option<&[Scored]>, dense: Option<&[Scored]>) -> Vec<
                 signals: None,
                 fused: scored.score,
                 rerank: None,
+                served: None,
             });
             let leg = if leg == 0 { &mut candidate.lexical } else { &mut candidate.dense };
             *leg = Some((place + 1, scored.score));
@@ -130,6 +143,42 @@ pub(crate) fn rerank(candidates: &mut [Candidate], scores: &[f32]) {
         candidate.score = reciprocal(place + 1) + ranks.get(place).map_or(0.0, |&rank| 1.0 + reciprocal(rank));
     }
     sort(&mut candidates[..]);
+}
+
+/// How much more the order of the whole query counts than that of a part: as much as three times the odds.
+const WHOLE: f32 = 3.0;
+
+/// One list of those that a query and its parts found, best first, which covers the parts: a candidate's score is the odds
+/// that it is what was asked for, divided by its rank, in the list where that is highest. So the first of each part stand
+/// early, before the second of any. The odds are logarithmic, and all alike where a single leg ran.
+///
+/// A candidate keeps what is known of it with the whole query, where that found it.
+pub(crate) fn cover(whole: Vec<Candidate>, parts: Vec<Vec<Candidate>>) -> Vec<Candidate> {
+    let standing = |rank: usize, candidate: &Candidate, weight: f32| {
+        candidate.signals.map_or(0.0, |signals| log_odds(&signals)) + (weight / rank as f32).ln()
+    };
+    let mut covered: BTreeMap<u32, Candidate> = BTreeMap::new();
+    for (rank, mut candidate) in (1..).zip(whole) {
+        candidate.score = standing(rank, &candidate, WHOLE);
+        covered.insert(candidate.document, candidate);
+    }
+    // A candidate serves the part in whose list it stands best, though the whole query may have found it as well.
+    let mut served_best: BTreeMap<u32, f32> = BTreeMap::new();
+    for (part, list) in parts.into_iter().enumerate() {
+        for (rank, candidate) in (1..).zip(list) {
+            let score = standing(rank, &candidate, 1.0);
+            let best = served_best.entry(candidate.document).or_insert(f32::NEG_INFINITY);
+            let covered = covered.entry(candidate.document).or_insert(Candidate { score, ..candidate });
+            covered.score = covered.score.max(score);
+            if score > *best {
+                *best = score;
+                covered.served = Some(Served { part, rank });
+            }
+        }
+    }
+    let mut covered: Vec<Candidate> = covered.into_values().collect();
+    sort(&mut covered);
+    covered
 }
 
 fn sort(candidates: &mut [Candidate]) {

@@ -11,6 +11,8 @@ use crate::tool::Tool;
 pub struct Answer {
     /// Best first; equal scores stand in the order of their refs.
     pub hits: Vec<Hit>,
+    /// The pieces of the query that ask for something of their own, in its order; none where it asks for one thing.
+    pub parts: Vec<String>,
     /// Whether the first hit (of the first page) is likely what was asked for; `None` where only one leg ran, unless the
     /// query names it.
     pub confidence: Option<Confidence>,
@@ -34,14 +36,17 @@ pub struct Degraded {
 pub struct Hit {
     /// The tool, whole.
     pub tool: Tool,
+    /// The part of the query that it serves best: its place in [`Answer::parts`]. `None` where there are none, or only the
+    /// query as a whole found it.
+    pub part: Option<usize>,
     /// Its score in the last stage that ran, higher is better. Comparable within one answer only: BM25 in lexical mode,
-    /// cosine in dense mode, the fused score else.
+    /// cosine in dense mode, the fused score else; where the query has parts, its standing among all lists (`cover`).
     pub score: f32,
     /// How it came to its place, when asked for.
     pub explanation: Option<Explanation>,
 }
 
-/// A hit's way through the stages.
+/// A hit's way through the stages: with the whole query, or with the part that it serves where only that found it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// Its place in the BM25 leg; `None` where that leg did not run or did not reach it.
@@ -54,6 +59,8 @@ pub struct Explanation {
     pub fused: f32,
     /// The reranker's score, where it read this candidate.
     pub rerank: Option<f32>,
+    /// Its rank in the list of the part that it serves; 1 is best.
+    pub part_rank: Option<usize>,
 }
 
 /// A place in one leg.

@@ -64,6 +64,7 @@ mod confidence;
 mod filter;
 mod grant;
 mod hit;
+mod parts;
 mod query;
 mod query_class;
 mod schema;

@@ -73,6 +73,8 @@ pub struct SearchRequest {
     /// Never walk the graph: every allowed vector is compared, whatever it costs. What the graph misses shows in the
     /// difference.
     pub exact: bool,
+    /// Never take the query apart: one that asks for several things is searched as one text alone.
+    pub whole: bool,
     /// Narrows the allowed set further.
     pub filter: Filter,
     /// Whether hits carry their ranks and scores in each leg.
@@ -89,6 +91,7 @@ impl SearchRequest {
             mode: Mode::Hybrid,
             rerank: false,
             exact: false,
+            whole: false,
             filter: Filter::default(),
             explain: false,
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::allowed::AllowedSet;
-use crate::confidence::{Confidence, is_named};
+use crate::confidence::{Confidence, is_named, log_odds};
 use crate::dense;
 use crate::embed::{Embedder, Embedding, TextRole};
-use crate::fusion::{Candidate, Distribution, Scored, fuse, join, rerank};
+use crate::fusion::{Candidate, Distribution, Scored, cover, fuse, join, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
 use crate::lexical::Matches;
+use crate::parts::parts;
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 use crate::query_class::QueryClass;
 use crate::rerank::Reranker;
@@ -81,11 +82,12 @@ impl SearchError {
     }
 }
 
-/// Answers a search: both legs inside the allowed set, fused, reranked if asked, one page of it.
+/// Answers a search: both legs inside the allowed set, fused, reranked if asked, one page of it. A query that asks for
+/// several things is searched whole and part by part, and the page covers the parts.
 ///
 /// The same snapshot, set, models and request always give the same answer, and what is outside the set has no part in it.
 /// Costs a pass over the query terms' posting lists, one embedding, and a scan of the allowed vectors or a walk of the
-/// graph.
+/// graph; and the same again for each part.
 ///
 /// # Errors
 /// [`SearchError`]. A model that fails is none: its stage is left out and named in [`Answer::degraded`].
@@ -109,7 +111,7 @@ pub fn search_followed(
     request: &SearchRequest,
     stages: &dyn Stages,
 ) -> Result<Answer, SearchError> {
-    let Ranked { mut candidates, degraded } = ranked(snapshot, models, allowed, request, stages)?;
+    let Ranked { mut candidates, parts, log_odds, degraded } = ranked(snapshot, models, allowed, request, stages)?;
     candidates.truncate(DEPTH_MAX);
 
     let end = (request.offset + request.limit).min(candidates.len());
@@ -117,37 +119,74 @@ pub fn search_followed(
     let fetch = || page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>();
     let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
     let confidence = match (candidates.first(), hits.first()) {
-        (Some(first), Some(hit)) if request.offset == 0 => confidence(&request.query, first, &hit.tool),
-        (Some(first), _) => confidence(&request.query, first, &snapshot.tool(first.document)?),
+        (Some(_), Some(hit)) if request.offset == 0 => confidence(&request.query, &hit.tool, log_odds),
+        (Some(first), _) => confidence(&request.query, &snapshot.tool(first.document)?, log_odds),
         (None, _) => Some(Confidence::None),
     };
-    Ok(Answer { hits, confidence, more: end < candidates.len(), degraded })
+    let parts = parts.into_iter().map(str::to_owned).collect();
+    Ok(Answer { hits, parts, confidence, more: end < candidates.len(), degraded })
 }
 
-/// What both legs found, fused and perhaps reranked, best first. Pages reach no deeper than [`DEPTH_MAX`] of it.
-pub(crate) struct Ranked {
+/// What both legs found for the query and its parts, fused and perhaps reranked, best first. Pages reach no deeper than
+/// [`DEPTH_MAX`] of it.
+pub(crate) struct Ranked<'q> {
     pub candidates: Vec<Candidate>,
+    pub parts: Vec<&'q str>,
+    /// The odds that what was asked for is there, where both legs ran.
+    pub log_odds: Option<f32>,
     pub degraded: Vec<Degraded>,
 }
 
 /// [`search_followed`] without its page.
-pub(crate) fn ranked(
+pub(crate) fn ranked<'q>(
     snapshot: &Snapshot,
     models: &Models,
     allowed: &AllowedSet,
-    request: &SearchRequest,
+    request: &'q SearchRequest,
     stages: &dyn Stages,
-) -> Result<Ranked, SearchError> {
+) -> Result<Ranked<'q>, SearchError> {
     check(snapshot, allowed, request)?;
     let mut degraded = Vec::new();
     let narrowed = (request.filter != Default::default()).then(|| snapshot.narrow(allowed, &request.filter));
     let allowed = narrowed.as_ref().unwrap_or(allowed);
 
+    let mut found = |query| found(snapshot, models, allowed, request, query, stages, &mut degraded);
+    let mut candidates = found(&request.query)?;
+    let parts = if request.whole { Vec::new() } else { parts(&request.query) };
+    let of_parts = parts.iter().map(|part| found(part)).collect::<Result<Vec<_>, _>>()?;
+    if request.rerank {
+        let scores = stages.run(Stage::Rerank, || rerank_scores(snapshot, models, &request.query, &candidates));
+        match scores? {
+            Ok(scores) => rerank(&mut candidates, &scores),
+            Err(reason) => degraded.push(Degraded { stage: "rerank", reason }),
+        }
+    }
+    let log_odds = first_log_odds(&candidates, &of_parts);
+    if !parts.is_empty() {
+        candidates = stages.run(Stage::Fuse, || cover(candidates, of_parts));
+    }
+    Ok(Ranked { candidates, parts, log_odds, degraded })
+}
+
+/// What both legs find for the query or a part of it, fused, best first. A leg that cannot run is added to `degraded`.
+fn found(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    request: &SearchRequest,
+    query: &str,
+    stages: &dyn Stages,
+    degraded: &mut Vec<Degraded>,
+) -> Result<Vec<Candidate>, SearchError> {
     let query_vector = match request.mode {
         Mode::Lexical => None,
         Mode::Dense | Mode::Hybrid => stages
-            .run(Stage::Embed, || embed_query(snapshot, models, &request.query))
-            .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
+            .run(Stage::Embed, || embed_query(snapshot, models, query))
+            .map_err(|reason| {
+                if degraded.is_empty() {
+                    degraded.push(Degraded { stage: "dense", reason });
+                }
+            })
             .ok(),
     };
     let graph = snapshot.graph.as_deref().filter(|_| !request.exact);
@@ -157,10 +196,10 @@ pub(crate) fn ranked(
     // Without vectors there is still BM25, even where only vectors were asked for.
     let matches = match (request.mode, &dense) {
         (Mode::Dense, Some(_)) => None,
-        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(&request.query, allowed))?),
+        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(query, allowed))?),
     };
 
-    let mut candidates = stages.run(Stage::Fuse, || {
+    Ok(stages.run(Stage::Fuse, || {
         let lexical = matches.as_ref().map(|matches| matches.best(DEPTH_MAX));
         let mut candidates = join(lexical.as_deref(), dense.as_deref());
         if let (Some(matches), Some(lexical), Some(dense), Some(vector)) = (&matches, &lexical, &dense, &query_vector) {
@@ -172,26 +211,24 @@ pub(crate) fn ranked(
                 lexical: Distribution::of(lexical, depth),
                 dense: Distribution::of(dense, depth),
             };
-            fuse(&mut candidates, QueryClass::of(&request.query), |candidate| legs.signals(candidate));
+            fuse(&mut candidates, QueryClass::of(query), |candidate| legs.signals(candidate));
         }
         candidates
-    });
-    if request.rerank {
-        let scores = stages.run(Stage::Rerank, || rerank_scores(snapshot, models, &request.query, &candidates));
-        match scores? {
-            Ok(scores) => rerank(&mut candidates, &scores),
-            Err(reason) => degraded.push(Degraded { stage: "rerank", reason }),
-        }
-    }
-    Ok(Ranked { candidates, degraded })
+    }))
 }
 
 /// Whether the best candidate, which is this tool, is likely what was asked for.
-fn confidence(query: &str, first: &Candidate, tool: &Tool) -> Option<Confidence> {
-    if is_named(query, &tool.reference, &tool.name) {
-        return Some(Confidence::Exact);
-    }
-    first.signals.map(|signals| Confidence::of(&signals))
+fn confidence(query: &str, tool: &Tool, log_odds: Option<f32>) -> Option<Confidence> {
+    if is_named(query, &tool.reference, &tool.name) { Some(Confidence::Exact) } else { log_odds.map(Confidence::of) }
+}
+
+/// The odds of the whole query's first candidate, or the mean of its parts' where that is more: the vector of a query of many
+/// parts is like none of the tools that they want. `None` where a single leg ran, or nothing was found.
+fn first_log_odds(whole: &[Candidate], parts: &[Vec<Candidate>]) -> Option<f32> {
+    let first = |list: &[Candidate]| list.first()?.signals.map(|signals| log_odds(&signals));
+    let of_parts: Option<Vec<f32>> = parts.iter().map(|list| first(list)).collect();
+    let mean = of_parts.filter(|odds| !odds.is_empty()).map(|odds| odds.iter().sum::<f32>() / odds.len() as f32);
+    [first(whole), mean].into_iter().flatten().reduce(f32::max)
 }
 
 /// What both legs know of a query, for documents that only one of them found too.
@@ -299,6 +336,7 @@ fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit,
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
     Ok(Hit {
         tool: snapshot.tool(candidate.document)?,
+        part: candidate.served.map(|served| served.part),
         score: candidate.score,
         explanation: explain.then(|| Explanation {
             lexical: leg(candidate.lexical),
@@ -306,6 +344,7 @@ fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit,
             signals: candidate.signals,
             fused: candidate.fused,
             rerank: candidate.rerank,
+            part_rank: candidate.served.map(|served| served.rank),
         }),
     })
 }

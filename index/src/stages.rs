@@ -10,7 +10,7 @@ pub enum Stage {
     Dense,
     /// The posting lists of the query's terms are read and scored.
     Lexical,
-    /// The lists of both legs become one.
+    /// The lists of both legs become one; and at last those of the whole query and of its parts.
     Fuse,
     /// The first candidates are read together with the query.
     Rerank,

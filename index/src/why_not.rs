@@ -163,7 +163,7 @@ pub fn why_not(
         return Ok(answer(named, verdict, Vec::new()));
     }
 
-    let Ranked { candidates, degraded } = ranked(snapshot, models, allowed, request, &())?;
+    let Ranked { candidates, degraded, .. } = ranked(snapshot, models, allowed, request, &())?;
     let degraded = degraded.iter().map(|degraded| degraded.stage).collect();
     let place = candidates.iter().position(|candidate| candidate.document == document);
     let page = request.offset..request.offset + request.limit;

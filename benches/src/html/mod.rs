@@ -74,6 +74,7 @@ fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
             line("all", &run.overall)?;
             run.splits.iter().try_for_each(|(split, part)| line(split, part))?;
             run.classes.iter().try_for_each(|(class, part)| line(&format!("class {class}"), part))?;
+            run.several.iter().try_for_each(|part| line("several tools", part))?;
         }
     }
     out.write_str("</table></div>\n")

@@ -130,11 +130,31 @@ impl Spec {
 }
 
 pub fn query(rng: &mut Rng) -> String {
-    match rng.u32(..4) {
+    let phrase = |rng: &mut Rng| format!("{} the {} of a {}", one(rng, &VERBS), one(rng, &NOUNS), one(rng, &NOUNS));
+    match rng.u32(..5) {
         0 => format!("{}s.{}{}", one(rng, &NOUNS), one(rng, &VERBS), rng.u32(..4)),
-        1 => format!("how do I {} the {} of a {}?", one(rng, &VERBS), one(rng, &NOUNS), one(rng, &NOUNS)),
+        1 => format!("how do I {}?", phrase(rng)),
+        3 => format!("{}. Then {}; {}", phrase(rng), phrase(rng), phrase(rng)),
         2 => one(rng, &NOUNS).to_owned(),
         _ => "nothing of the kind".to_owned(),
+    }
+}
+
+/// A tool that says no more than this.
+pub fn tool(namespace: &str, name: &str, description: &str) -> Tool {
+    Tool {
+        reference: ToolRef::new("hub", namespace, name, None).expect("a ref"),
+        name: name.to_owned(),
+        title: None,
+        description: description.to_owned(),
+        input_schema: None,
+        output_schema: None,
+        annotations: Annotations::default(),
+        tags: Vec::new(),
+        execution: Default::default(),
+        required_scopes: ScopeRequirement::default(),
+        deprecation: None,
+        provenance: Provenance::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod catalog;
 mod layers;
+mod parts;
 mod requests;
 mod selectors;
 mod store;

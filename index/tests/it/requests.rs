@@ -94,12 +94,12 @@ impl Stages for Way {
 }
 
 #[test]
-fn a_search_tells_each_stage_that_it_runs_once_and_answers_the_same() {
+fn a_search_tells_each_stage_that_it_runs_and_answers_the_same() {
     use Stage::{Dense, Embed, Fetch, Fuse, Lexical, Rerank};
     let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
     let allowed = snapshot.allow(&Grant::everything());
-    let check = |models: &Models, mode: Mode, rerank: bool, expected: &[Stage]| {
-        let request = SearchRequest { mode, rerank, ..SearchRequest::new("list files") };
+    let check_query = |query: &str, models: &Models, mode: Mode, rerank: bool, expected: &[Stage]| {
+        let request = SearchRequest { mode, rerank, ..SearchRequest::new(query) };
         let way = Way::default();
         let followed = search_followed(&snapshot, models, &allowed, &request, &way).expect("an answer");
         assert_eq!(followed, search(&snapshot, models, &allowed, &request).expect("an answer"));
@@ -107,9 +107,16 @@ fn a_search_tells_each_stage_that_it_runs_once_and_answers_the_same() {
         assert!(way.iter().all(|(_, left)| *left));
         assert_eq!(way.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), expected, "{mode}");
     };
+    let check = |models: &Models, mode, rerank, expected: &[Stage]| {
+        check_query("list files", models, mode, rerank, expected);
+    };
     check(&models(), Mode::Lexical, false, &[Lexical, Fuse, Fetch]);
     check(&models(), Mode::Dense, false, &[Embed, Dense, Fuse, Fetch]);
     check(&models(), Mode::Hybrid, true, &[Embed, Dense, Lexical, Fuse, Rerank, Fetch]);
     // Without a model the attempt is a stage too.
     check(&Models::default(), Mode::Dense, false, &[Embed, Lexical, Fuse, Fetch]);
+    // A query of two parts is searched whole, then each part of it.
+    let two = "list the files of a folder. Then delete the oldest event";
+    let each = [Lexical, Fuse].repeat(3);
+    check_query(two, &models(), Mode::Lexical, false, &[&each[..], &[Fuse, Fetch]].concat());
 }

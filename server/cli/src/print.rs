@@ -29,6 +29,9 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
     for (place, hit) in answer.hits.iter().enumerate() {
         line(format!("{:>3}. {}", place + 1, hit.tool.reference))?;
         line(format!("     {}", hit.tool.summary()))?;
+        if let Some(part) = hit.part.and_then(|part| answer.parts.get(part)) {
+            line(format!("     for: {}", part.split_whitespace().collect::<Vec<_>>().join(" ")))?;
+        }
         if let Some(explanation) = &hit.explanation {
             line(format!("     {}", explained(explanation)))?;
         }
@@ -51,9 +54,10 @@ fn explained(explanation: &Explanation) -> String {
         Some(LegScore { rank, score }) => format!("{name} #{rank} ({score:.3})"),
         None => format!("{name} -"),
     };
-    let Explanation { lexical, dense, fused, rerank, .. } = explanation;
+    let Explanation { lexical, dense, fused, rerank, part_rank, .. } = explanation;
     let rerank = rerank.map_or(String::new(), |score| format!("  reranker {score:.3}"));
-    format!("{}  {}  fused {fused:.3}{rerank}", leg("BM25", *lexical), leg("vectors", *dense))
+    let part = part_rank.map_or(String::new(), |rank| format!("  in its part #{rank}"));
+    format!("{}  {}  fused {fused:.3}{rerank}{part}", leg("BM25", *lexical), leg("vectors", *dense))
 }
 
 /// The answer as a program reads it.
@@ -66,16 +70,18 @@ pub fn answer_value(snapshot: &Snapshot, answer: &Answer) -> Value {
             "name": hit.tool.name,
             "title": hit.tool.title,
             "summary": hit.tool.summary(),
+            "part": hit.part,
             "score": hit.score,
         });
-        if let Some(Explanation { lexical, dense, signals, fused, rerank }) = &hit.explanation {
-            value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "signals": signals, "fused": fused, "rerank": rerank });
+        if let Some(Explanation { lexical, dense, signals, fused, rerank, part_rank }) = &hit.explanation {
+            value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "signals": signals, "fused": fused, "rerank": rerank, "part_rank": part_rank });
         }
         value
     };
     json!({
         "generation": snapshot.number(),
         "hits": answer.hits.iter().map(hit).collect::<Vec<_>>(),
+        "parts": answer.parts,
         "confidence": answer.confidence,
         "more": answer.more,
         "degraded": answer.degraded.iter().map(|degraded| degraded.stage).collect::<Vec<_>>(),

@@ -63,7 +63,7 @@ fn fitting(hit: &Hit, detail: Detail, left: usize) -> Result<Option<(HitBody, us
 }
 
 fn body(hit: &Hit, detail: Detail) -> HitBody {
-    let Hit { tool, score, explanation } = hit;
+    let Hit { tool, part, score, explanation } = hit;
     let full = detail == Detail::Full;
     let place = |leg: Option<LegScore>| leg.map(|LegScore { rank, score }| PlaceBody { rank, score });
     let schema = |schema: &Option<shortlist_index::Schema>| schema.as_ref().filter(|_| full).map(|s| s.to_value());
@@ -72,6 +72,7 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
         name: tool.name.clone(),
         namespace: tool.reference.namespace().to_owned(),
         title: tool.title.clone(),
+        part: *part,
         score: *score,
         detail,
         summary: (detail >= Detail::Summary).then(|| tool.summary()),
@@ -87,6 +88,7 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
             signals: explanation.signals.map(SignalsBody::from),
             fused: explanation.fused,
             rerank: explanation.rerank,
+            part_rank: explanation.part_rank,
         }),
     }
 }

@@ -56,6 +56,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             mode: request.mode.map_or(Mode::default(), Mode::from),
             rerank: request.rerank,
             exact: request.exact,
+            whole: request.whole,
             filter: Filter {
                 namespaces: request.namespaces,
                 annotations: request.filter.annotations(),
@@ -84,7 +85,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
         note.shows(hits.iter().map(|hit| hit.reference.clone()));
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
-            policy.version = &*view.policy_version, search.n_hits = n_hits, search.mode = %request.mode,
+            policy.version = &*view.policy_version, search.n_hits = n_hits, search.n_parts = answer.parts.len(), search.mode = %request.mode,
             search.exact = request.exact, search.degraded = ?answer.degraded,
             queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
             "search answered"
@@ -92,6 +93,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
         let confidence = answer.confidence.map(ConfidenceBody::from);
         write(SearchToolsAnswer {
             hits,
+            parts: answer.parts,
             confidence,
             advice: confidence.and_then(ConfidenceBody::advice),
             next_cursor,

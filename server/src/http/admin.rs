@@ -76,7 +76,8 @@ pub(super) async fn why_not(
     Body(request): Body<WhyNotRequest>,
 ) -> Result<Response, ApiError> {
     check(&request)?;
-    let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, namespaces, filter } = request;
+    let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, whole, namespaces, filter } =
+        request;
     note.query(&query);
     note.asks("refs", [&reference]);
     note.asks("user", &user);
@@ -88,6 +89,7 @@ pub(super) async fn why_not(
             limit: limit.unwrap_or(SEARCH_LIMIT_DEFAULT),
             mode: mode.map_or(Mode::default(), Mode::from),
             rerank,
+            whole,
             filter: Filter {
                 namespaces,
                 annotations: filter.annotations(),

@@ -22,8 +22,13 @@ pub(super) fn search(answer: &SearchToolsAnswer) -> String {
             .to_owned(),
         n => format!("{n} {}, best first:", if n == 1 { "tool" } else { "tools" }),
     };
+    if !answer.hits.is_empty() && !answer.parts.is_empty() {
+        let parts: Vec<String> =
+            (1..).zip(&answer.parts).map(|(place, part)| format!("({place}) {}", one_line(part))).collect();
+        let _ = write!(text, "\nParts of the query: {}", parts.join("; "));
+    }
     for (place, hit) in (1..).zip(&answer.hits) {
-        let HitBody { reference, summary, parameters, deprecation, .. } = hit;
+        let HitBody { reference, summary, parameters, deprecation, part, .. } = hit;
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "\n{place}. {reference}");
         if let Some(parameters) = parameters {
@@ -35,6 +40,9 @@ pub(super) fn search(answer: &SearchToolsAnswer) -> String {
         }
         if let Some(deprecation) = deprecation {
             let _ = write!(text, " [deprecated: {}]", one_line(deprecation));
+        }
+        if let Some(part) = part {
+            let _ = write!(text, " [for part ({})]", part + 1);
         }
     }
     // Without a hit the first line says as much.

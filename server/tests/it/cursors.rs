@@ -44,6 +44,7 @@ async fn a_cursor_is_bound_to_request_principal_and_grant() {
         ("filter", json!({ "read_only": false })),
         ("mode", json!("lexical")),
         ("rerank", json!(true)),
+        ("whole", json!(true)),
     ] {
         let other = with(mine.clone(), &[(field, value)]);
         server.post(&ALICE, "/v1/search_tools", other).await.problem(400, "bad_cursor");

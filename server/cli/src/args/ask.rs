@@ -32,6 +32,9 @@ pub struct SearchedArgs {
     /// lexical, dense or hybrid
     #[arg(long, default_value_t = Mode::Hybrid)]
     pub mode: Mode,
+    /// Never take the query apart, though it asks for several things
+    #[arg(long)]
+    pub whole: bool,
     /// Only this namespace; may be repeated
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
@@ -49,6 +52,7 @@ impl SearchedArgs {
         SearchRequest {
             limit: self.limit,
             mode: self.mode,
+            whole: self.whole,
             filter: Filter {
                 namespaces: self.namespace.clone(),
                 tags: self.tag.clone(),

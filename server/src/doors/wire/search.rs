@@ -35,7 +35,7 @@ pub(crate) struct SearchToolsRequest {
     #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 200, maximum = 100_000)]
     pub(crate) max_tokens: Option<usize>,
-    /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank and exact.
+    /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank, exact and whole.
     #[schema(max_length = 128)]
     pub(crate) cursor: Option<String>,
     /// Whether hits carry their rank and score in each stage.
@@ -49,6 +49,10 @@ pub(crate) struct SearchToolsRequest {
     /// Whether every vector is compared, where else a graph may miss a neighbour. Slower on the largest catalogs.
     #[serde(default)]
     pub(crate) exact: bool,
+    /// Whether the query is searched as one text alone. Else one that asks for several things is searched part by part as well,
+    /// and each hit says which `part` it serves.
+    #[serde(default)]
+    pub(crate) whole: bool,
     /// For agents of a vendor's models: the answer in the shape that the vendor's own tool search takes, with whole definitions.
     /// `detail` and `max_tokens` are left out then.
     pub(crate) shape: Option<Shape>,
@@ -137,6 +141,8 @@ impl From<SearchMode> for Mode {
 pub(crate) struct SearchToolsAnswer {
     /// Best first; equal scores in the order of their refs.
     pub(crate) hits: Vec<HitBody>,
+    /// The pieces of the query that ask for something of their own, in its order; empty where it asks for one thing.
+    pub(crate) parts: Vec<String>,
     /// Whether the first hit is likely what was asked for: `exact`, `strong`, `weak` or `none`. Null where only one stage
     /// searched.
     pub(crate) confidence: Option<ConfidenceBody>,
@@ -206,6 +212,10 @@ pub(crate) struct HitBody {
     pub(crate) namespace: String,
     /// A short human title, where its source gives one.
     pub(crate) title: Option<String>,
+    /// The part of the query that it serves best: its place in `parts`, from 0. Left out where there are none, or only the
+    /// query as a whole found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) part: Option<usize>,
     /// Its score in the last stage that ran; comparable within one answer only.
     pub(crate) score: f32,
     /// The level of detail of this hit.
@@ -248,7 +258,7 @@ pub(crate) struct ParameterBody {
     pub(crate) required: bool,
 }
 
-/// A hit's way through the stages.
+/// A hit's way through the stages: with the whole query, or with its part where only that found it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExplanationBody {
     /// Its place by BM25; null where that did not run or did not reach it.
@@ -261,6 +271,8 @@ pub(crate) struct ExplanationBody {
     pub(crate) fused: f32,
     /// The reranker's score, where it read this hit.
     pub(crate) rerank: Option<f32>,
+    /// Its rank among what its part of the query finds; 1 is best. Null where it serves none.
+    pub(crate) part_rank: Option<usize>,
 }
 
 /// What fusion knows of a hit besides its places.

@@ -47,6 +47,9 @@ pub(in crate::http) struct WhyNotRequest {
     /// Whether the reranker orders the best hits anew.
     #[serde(default)]
     pub(in crate::http) rerank: bool,
+    /// Whether the query is searched as one text alone.
+    #[serde(default)]
+    pub(in crate::http) whole: bool,
     /// Only tools of these namespaces.
     #[serde(default)]
     #[schema(schema_with = namespaces)]
