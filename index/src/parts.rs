@@ -61,17 +61,22 @@ const SHORT: &str = "al approx cf dr e.g etc i.e inc mr mrs ms no st vs";
 ///
 /// A part is a sentence that asks, an item of a list that does, or a clause behind a conjunction with a verb of its own; what
 /// only tells, or points back at another part, is none. The rules are of English, so a query in another language has parts
-/// where its punctuation shows them. Costs one pass over the query.
+/// where its question marks show them, and none where words stand
+/// without spaces. Costs one pass over the query.
 pub(crate) fn parts(query: &str) -> Vec<&str> {
     let query = unquoted(query);
     let words = words(query);
     let mut parts: Vec<&str> = Vec::new();
     for clause in sentences(&words).into_iter().flat_map(clauses).map(trimmed) {
         let (Some(first), Some(last)) = (clause.first(), clause.last()) else { continue };
-        if clause.len() < WORDS_MIN || !is_request(clause) || !says_something(clause) {
+        if clause.iter().filter(|word| !word.bare.is_empty()).count() < WORDS_MIN
+            || !is_request(clause)
+            || !says_something(clause)
+        {
             continue;
         }
-        let part = query[first.start..last.start + last.text.len()].trim_end_matches([',', ';', ':', '.']);
+        let part = query[first.start..last.start + last.text.len()]
+            .trim_end_matches(|c: char| c.is_whitespace() || ",;:.".contains(c));
         if !parts.contains(&part) {
             parts.push(part);
         }
@@ -399,7 +404,7 @@ mod tests {
             for part in &parts {
                 let start = part.as_ptr() as usize - query.as_ptr() as usize;
                 assert!(start >= end && query.get(start..start + part.len()) == Some(part), "{query:?}");
-                assert!(part.split_whitespace().count() >= WORDS_MIN && part.trim() == *part, "{query:?}: {part:?}");
+                assert!(part.contains(char::is_alphabetic) && part.trim() == *part, "{query:?}: {part:?}");
                 end = start + part.len();
             }
             n_split += usize::from(!parts.is_empty());
