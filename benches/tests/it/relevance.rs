@@ -90,7 +90,7 @@ fn every_setting_is_a_line_of_the_table_and_a_run_of_the_json() {
     let table = table::print(std::slice::from_ref(&report));
     let lines: Vec<&str> =
         table.lines().filter(|line| line.contains(" lexical ") || line.contains(" hybrid ")).collect();
-    assert_eq!(lines.len(), 12, "two settings, each over all queries, three splits and two kinds:\n{table}");
+    assert_eq!(lines.len(), 14, "two settings, each over all queries, three splits, two kinds and `several`:\n{table}");
 
     let json = serde_json::to_value(&report).expect("plain data");
     assert_eq!(json["runs"][1]["mode"], "hybrid");
