@@ -111,7 +111,11 @@ impl Floors {
             for &(setting, floor) in floors {
                 let dataset =
                     floor.queries.map(|n_queries| dataset.sample(n_queries)).unwrap_or_else(|| dataset.clone());
-                let options = Options { settings: vec![setting], embedding_cache: Some(embedding_cache.to_owned()) };
+                let options = Options {
+                    settings: vec![setting],
+                    embedding_cache: Some(embedding_cache.to_owned()),
+                    ..Options::default()
+                };
                 for run in measure(&dataset, models, &options, &|_| {})?.runs {
                     checked.push(Checked {
                         set: set.clone(),

@@ -68,7 +68,8 @@ fn ask(
     query: &str,
     exact: bool,
 ) -> Result<(Vec<String>, f64), BenchError> {
-    let request = SearchRequest { limit: LIMIT_MAX, mode: Mode::Dense, exact, ..SearchRequest::new(query) };
+    let request =
+        SearchRequest { limit: LIMIT_MAX, mode: Mode::Dense, exact, collapse: false, ..SearchRequest::new(query) };
     let start = Instant::now();
     let answer = search(snapshot, models, allowed, &request)
         .map_err(|error| BenchError::Search { query: query.to_owned(), error })?;

@@ -28,6 +28,8 @@ pub struct Options {
     pub settings: Vec<Setting>,
     /// A folder of the bench's own where vectors of tools are kept between runs; `None` embeds every time.
     pub embedding_cache: Option<PathBuf>,
+    /// Give tools that say the same places of their own, which a search does not unless it is told to.
+    pub no_collapse: bool,
 }
 
 /// How far a measurement is.
@@ -64,7 +66,8 @@ pub fn measure(
     let index_s = start.elapsed().as_secs_f64();
 
     let plain = PlainIndex::build(&dataset.tools)?;
-    let asker = Asker { tools: &dataset.tools, snapshot: &index.snapshot, models, allowed: &allowed, plain };
+    let (snapshot, collapse) = (&index.snapshot, !options.no_collapse);
+    let asker = Asker { tools: &dataset.tools, snapshot, models, allowed: &allowed, collapse, plain };
     let runs =
         options.settings.iter().map(|&setting| asker.run(setting, dataset, on_progress)).collect::<Result<_, _>>()?;
     let name = |query: &JudgedQuery| QueryName { id: query.id.clone(), split: query.split.clone() };
@@ -99,6 +102,7 @@ struct Asker<'a> {
     snapshot: &'a Snapshot,
     models: &'a Models,
     allowed: &'a AllowedSet,
+    collapse: bool,
     plain: PlainIndex,
 }
 
@@ -147,7 +151,9 @@ impl Asker<'_> {
     }
 
     fn search(&self, mode: Mode, rerank: bool, query: &JudgedQuery) -> Result<Vec<String>, BenchError> {
-        let request = SearchRequest { limit: DEPTH, mode, rerank, ..SearchRequest::new(query.query.as_str()) };
+        let collapse = self.collapse;
+        let request =
+            SearchRequest { limit: DEPTH, mode, rerank, collapse, ..SearchRequest::new(query.query.as_str()) };
         let answer = search(self.snapshot, self.models, self.allowed, &request)
             .map_err(|error| BenchError::Search { query: query.id.clone(), error })?;
         match answer.degraded.first().cloned() {

@@ -79,8 +79,13 @@ fn candidates(
     grant: &Grant,
     query: &JudgedQuery,
 ) -> Result<Vec<Candidate>, BenchError> {
-    let request =
-        SearchRequest { limit: LIMIT_MAX, explain: true, whole: true, ..SearchRequest::new(query.query.as_str()) };
+    let request = SearchRequest {
+        limit: LIMIT_MAX,
+        explain: true,
+        whole: true,
+        collapse: false,
+        ..SearchRequest::new(query.query.as_str())
+    };
     let answer = search(snapshot, models, &snapshot.allow(grant), &request)
         .map_err(|error| BenchError::Search { query: query.id.clone(), error })?;
     let candidate = |hit: shortlist_index::Hit| {

@@ -53,6 +53,8 @@ pub(crate) struct Candidate {
     pub rerank: Option<f32>,
     /// Where it stands among what a part of the query finds, in the list where it stands best.
     pub served: Option<Served>,
+    /// Worse ranked documents that say the same and share its place.
+    pub alternatives: Vec<u32>,
 }
 
 /// A place in the list of a part of the query.
@@ -78,6 +80,7 @@ pub(crate) fn join(lexical: Option<&[Scored]>, dense: Option<&[Scored]>) -> Vec<
                 fused: scored.score,
                 rerank: None,
                 served: None,
+                alternatives: Vec::new(),
             });
             let leg = if leg == 0 { &mut candidate.lexical } else { &mut candidate.dense };
             *leg = Some((place + 1, scored.score));

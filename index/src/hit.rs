@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::confidence::Confidence;
 use crate::signals::Signals;
 use crate::tool::Tool;
+use crate::tool_ref::ToolRef;
 
 /// One page of hits.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +43,20 @@ pub struct Hit {
     /// Its score in the last stage that ran, higher is better. Comparable within one answer only: BM25 in lexical mode,
     /// cosine in dense mode, the fused score else; where the query has parts, its standing among all lists (`cover`).
     pub score: f32,
+    /// What was found as well and shares its place.
+    pub alternatives: Alternatives,
     /// How it came to its place, when asked for.
     pub explanation: Option<Explanation>,
+}
+
+/// Tools that say the same as a hit: forks and mirrors that were found too, then the hit's own other versions. All of them are
+/// among what the asker may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alternatives {
+    /// The first of them, at most [`crate::ALTERNATIVES_MAX`]: forks best first, versions newest first.
+    pub refs: Vec<ToolRef>,
+    /// How many more there are.
+    pub n_more: usize,
 }
 
 /// A hit's way through the stages: with the whole query, or with the part that it serves where only that found it.

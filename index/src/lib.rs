@@ -75,6 +75,7 @@ mod tool_ref;
 
 mod allowed;
 mod dense;
+mod duplicates;
 mod embed;
 mod fusion;
 mod generation;
@@ -102,10 +103,12 @@ pub use generation::{
 };
 pub use grant::{Grant, PATTERN_BYTES_MAX, Pattern, PatternError, Selector};
 pub use hex::encode as hex;
-pub use hit::{Answer, Degraded, Explanation, Hit, LegScore};
+pub use hit::{Alternatives, Answer, Degraded, Explanation, Hit, LegScore};
 pub use lexical::identifier_words;
 pub use picked::Picked;
-pub use query::{DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
+pub use query::{
+    ALTERNATIVES_MAX, DEPTH_MAX, LIMIT_MAX, Mode, ModeError, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest,
+};
 pub use query_class::QueryClass;
 pub use rerank::{CrossEncoder, RerankError, Reranker};
 pub use schema::{Parameter, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, SchemaError};

@@ -56,6 +56,9 @@ impl std::fmt::Display for Mode {
     }
 }
 
+/// How many of a hit's alternatives are named; the rest is counted.
+pub const ALTERNATIVES_MAX: usize = 3;
+
 /// One search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
@@ -77,6 +80,8 @@ pub struct SearchRequest {
     pub whole: bool,
     /// Narrows the allowed set further.
     pub filter: Filter,
+    /// Whether tools that say the same (forks, mirrors, other versions) share one place, where the best ranked names the others.
+    pub collapse: bool,
     /// Whether hits carry their ranks and scores in each leg.
     pub explain: bool,
 }
@@ -93,6 +98,7 @@ impl SearchRequest {
             exact: false,
             whole: false,
             filter: Filter::default(),
+            collapse: true,
             explain: false,
         }
     }

@@ -7,10 +7,11 @@ use thiserror::Error;
 use crate::allowed::AllowedSet;
 use crate::confidence::{Confidence, is_named, log_odds};
 use crate::dense;
+use crate::duplicates::{alternatives, collapse};
 use crate::embed::{Embedder, Embedding, TextRole};
 use crate::fusion::{Candidate, Distribution, Scored, cover, fuse, join, rerank};
 use crate::generation::Snapshot;
-use crate::hit::{Answer, Degraded, Explanation, Hit, LegScore};
+use crate::hit::{Alternatives, Answer, Degraded, Explanation, Hit, LegScore};
 use crate::lexical::Matches;
 use crate::parts::parts;
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
@@ -116,7 +117,7 @@ pub fn search_followed(
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
-    let fetch = || page.iter().map(|candidate| hit(snapshot, candidate, request.explain)).collect::<Result<_, _>>();
+    let fetch = || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request)).collect::<Result<_, _>>();
     let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
     let confidence = match (candidates.first(), hits.first()) {
         (Some(_), Some(hit)) if request.offset == 0 => confidence(&request.query, &hit.tool, log_odds),
@@ -127,8 +128,8 @@ pub fn search_followed(
     Ok(Answer { hits, parts, confidence, more: end < candidates.len(), degraded })
 }
 
-/// What both legs found for the query and its parts, fused and perhaps reranked, best first. Pages reach no deeper than
-/// [`DEPTH_MAX`] of it.
+/// What both legs found for the query and its parts, fused and perhaps reranked, best first, each thing said
+/// once. Pages reach no deeper than [`DEPTH_MAX`] of it.
 pub(crate) struct Ranked<'q> {
     pub candidates: Vec<Candidate>,
     pub parts: Vec<&'q str>,
@@ -164,6 +165,9 @@ pub(crate) fn ranked<'q>(
     let log_odds = first_log_odds(&candidates, &of_parts);
     if !parts.is_empty() {
         candidates = stages.run(Stage::Fuse, || cover(candidates, of_parts));
+    }
+    if request.collapse {
+        candidates = stages.run(Stage::Collapse, || collapse(snapshot, allowed, &request.query, candidates));
     }
     Ok(Ranked { candidates, parts, log_odds, degraded })
 }
@@ -332,13 +336,24 @@ fn rerank_scores(
     Ok(reranker.scores(query, &texts).map_err(|error| error.to_string()))
 }
 
-fn hit(snapshot: &Snapshot, candidate: &Candidate, explain: bool) -> Result<Hit, SearchError> {
+fn hit(
+    snapshot: &Snapshot,
+    allowed: &AllowedSet,
+    candidate: &Candidate,
+    request: &SearchRequest,
+) -> Result<Hit, SearchError> {
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
+    let tool = snapshot.tool(candidate.document)?;
+    let alternatives = match request.collapse {
+        true => alternatives(snapshot, allowed, candidate)?,
+        false => Alternatives::default(),
+    };
     Ok(Hit {
-        tool: snapshot.tool(candidate.document)?,
+        tool,
         part: candidate.served.map(|served| served.part),
         score: candidate.score,
-        explanation: explain.then(|| Explanation {
+        alternatives,
+        explanation: request.explain.then(|| Explanation {
             lexical: leg(candidate.lexical),
             dense: leg(candidate.dense),
             signals: candidate.signals,

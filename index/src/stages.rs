@@ -14,13 +14,16 @@ pub enum Stage {
     Fuse,
     /// The first candidates are read together with the query.
     Rerank,
+    /// Candidates that say the same as a better one give up their places.
+    Collapse,
     /// The tools of the page are read from the table.
     Fetch,
 }
 
 impl Stage {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 6] = [Self::Embed, Self::Dense, Self::Lexical, Self::Fuse, Self::Rerank, Self::Fetch];
+    pub const ALL: [Self; 7] =
+        [Self::Embed, Self::Dense, Self::Lexical, Self::Fuse, Self::Rerank, Self::Collapse, Self::Fetch];
 
     /// As it stands in metrics and traces.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Stage {
             Self::Lexical => "lexical",
             Self::Fuse => "fuse",
             Self::Rerank => "rerank",
+            Self::Collapse => "collapse",
             Self::Fetch => "fetch",
         }
     }

@@ -96,6 +96,13 @@ pub enum Verdict {
         /// Its place by vectors among all of them; `None` where that leg did not run.
         dense: Option<LegScore>,
     },
+    /// It was found, and says the same as a better hit, which names it or counts it among its alternatives.
+    Alternative {
+        /// That hit.
+        of: String,
+        /// The hit's rank; 1 is best.
+        rank: usize,
+    },
     /// It was found, on a later page.
     BeyondPage {
         /// Its rank; 1 is best.
@@ -166,6 +173,11 @@ pub fn why_not(
     let Ranked { candidates, degraded, .. } = ranked(snapshot, models, allowed, request, &())?;
     let degraded = degraded.iter().map(|degraded| degraded.stage).collect();
     let place = candidates.iter().position(|candidate| candidate.document == document);
+    let shared = candidates.iter().position(|candidate| candidate.alternatives.contains(&document));
+    if let Some((place, candidate)) = shared.and_then(|place| Some((place, candidates.get(place)?))) {
+        let verdict = Verdict::Alternative { of: snapshot.reference(candidate.document)?.to_string(), rank: place + 1 };
+        return Ok(answer(named, verdict, degraded));
+    }
     let page = request.offset..request.offset + request.limit;
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
     let verdict = match place.and_then(|place| Some((place, candidates.get(place)?))) {
@@ -297,6 +309,12 @@ impl fmt::Display for Verdict {
                 write!(f, "it is deprecated ({note}), and the request does not include such tools")
             }
             Self::Filtered { by } => write!(f, "the request's own filter takes it away: {}", by.join(", ")),
+            Self::Alternative { of, rank } => {
+                write!(
+                    f,
+                    "it says the same as {of} at rank {rank}, and shares that place; a search that does not collapse shows both"
+                )
+            }
             Self::BeyondDepth { depth, n_searchable, lexical, dense } => write!(
                 f,
                 "pages reach as far as hit {depth}, and it is not among them; of {n_searchable} tools, {} and {}",

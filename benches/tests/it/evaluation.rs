@@ -20,7 +20,7 @@ fn line(id: &str, namespace: &str, name: &str, description: &str) -> String {
 }
 
 fn report(dataset: &Dataset, settings: &[Setting]) -> Report {
-    let options = Options { settings: settings.to_vec(), embedding_cache: None };
+    let options = Options { settings: settings.to_vec(), ..Options::default() };
     measure(dataset, &models(CountingEmbedder::new(false)), &options, &|_| {}).expect("a good set")
 }
 

@@ -15,7 +15,7 @@ use crate::support::{CountingEmbedder, Files, crosscheck, models};
 const LEXICAL: Setting = Setting::Search { mode: Mode::Lexical, rerank: false };
 
 fn options(modes: &[Mode]) -> Options {
-    Options { settings: modes.iter().map(|&mode| Setting::of(mode)).collect(), embedding_cache: None }
+    Options { settings: modes.iter().map(|&mode| Setting::of(mode)).collect(), ..Options::default() }
 }
 
 fn measured(dataset: &Dataset, modes: &[Mode]) -> Report {
@@ -137,13 +137,13 @@ fn a_run_file_keeps_our_order_by_score() {
 fn a_mode_without_its_model_is_refused_before_anything_is_done() {
     let none = Models::default();
     let error = |mode, rerank| {
-        let options = Options { settings: vec![Setting::Search { mode, rerank }], embedding_cache: None };
+        let options = Options { settings: vec![Setting::Search { mode, rerank }], ..Options::default() };
         measure(&known(), &none, &options, &|_| {}).expect_err("no model").to_string()
     };
     assert!(error(Mode::Hybrid, false).contains("needs an embedding model"));
     assert!(error(Mode::Dense, false).contains("needs an embedding model"));
     assert!(error(Mode::Lexical, true).contains("needs a reranking model"));
-    let lexical = Options { settings: vec![LEXICAL], embedding_cache: None };
+    let lexical = Options { settings: vec![LEXICAL], ..Options::default() };
     let report = measure(&known(), &none, &lexical, &|_| {}).expect("lexical search needs none");
     assert_eq!(report.embedder, None);
 }

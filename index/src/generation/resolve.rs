@@ -41,13 +41,25 @@ pub(super) struct Attributes {
 }
 
 /// A namespace of a source and where its tools stand: in ref order they are neighbours.
-pub(super) struct NamespaceRange {
+pub(crate) struct NamespaceRange {
     pub source: String,
     pub namespace: String,
     pub documents: Range<u32>,
 }
 
 impl Attributes {
+    /// The namespace that a document is in. O(log n).
+    pub fn namespace_of(&self, document: u32) -> Option<&NamespaceRange> {
+        let after = self.namespaces.partition_point(|range| range.documents.start <= document);
+        self.namespaces.get(after.checked_sub(1)?)
+    }
+
+    /// All versions of the tool that a document is one of, oldest first; `None` where it is the only one. O(log n).
+    pub fn family_of(&self, document: u32) -> Option<&Range<u32>> {
+        let after = self.families.partition_point(|family| family.start <= document);
+        self.families.get(after.checked_sub(1)?).filter(|family| family.contains(&document))
+    }
+
     /// One pass over the tables.
     pub fn read(tables: &Layered<ToolTable>) -> Result<Self, ArrowError> {
         let n_tools = u32::try_from(tables.len()).map_err(|_| ArrowError::ComputeError("too many tools".to_owned()))?;

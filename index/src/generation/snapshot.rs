@@ -12,7 +12,7 @@ use super::delta::read_hidden;
 use super::error::OpenError;
 use super::layer::{BASE, DELTA, Layer};
 use super::manifest::{FileSum, Manifest};
-use super::resolve::Attributes;
+use super::resolve::{Attributes, NamespaceRange};
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
 use crate::dense::{Graph, Vectors};
@@ -23,6 +23,7 @@ use crate::hex;
 use crate::lexical::LexicalIndex;
 use crate::picked::Picked;
 use crate::places::{self, Layered, Places};
+use crate::schema::Schema;
 use crate::tool::{ContentHash, Tool};
 use crate::tool_ref::ToolRef;
 
@@ -226,6 +227,35 @@ impl Snapshot {
         namespaces.flat_map(|range| range.documents.clone()).filter_map(|document| self.tool(document).ok())
     }
 
+    /// The other versions of a document's tool that the set's holder may read, newest first.
+    pub(crate) fn other_versions(&self, document: u32, allowed: &AllowedSet) -> impl Iterator<Item = u32> {
+        let family = self.attributes.family_of(document).cloned().unwrap_or_default();
+        family.rev().filter(move |&version| version != document && allowed.readable().contains(version))
+    }
+
+    /// The namespace that a document is in.
+    pub(crate) fn namespace_of(&self, document: u32) -> Option<&NamespaceRange> {
+        self.attributes.namespace_of(document)
+    }
+
+    /// What a tool's source calls it.
+    pub(crate) fn name(&self, document: u32) -> &str {
+        let (table, row) = self.tables.at(document);
+        table.name(row)
+    }
+
+    /// Its title and its description.
+    pub(crate) fn says(&self, document: u32) -> [&str; 2] {
+        let (table, row) = self.tables.at(document);
+        table.says(row)
+    }
+
+    /// What it takes.
+    pub(crate) fn input_schema(&self, document: u32) -> Option<Schema> {
+        let (table, row) = self.tables.at(document);
+        table.input_schema(row)
+    }
+
     /// The tool at a place in ref order.
     pub(crate) fn tool(&self, document: u32) -> Result<Tool, ArrowError> {
         let (table, row) = self.tables.at(document);
@@ -300,7 +330,8 @@ impl Snapshot {
         self.reference(document).is_ok_and(|found| found == *tool)
     }
 
-    fn reference(&self, document: u32) -> Result<ToolRef, ArrowError> {
+    /// The ref of the tool there.
+    pub(crate) fn reference(&self, document: u32) -> Result<ToolRef, ArrowError> {
         let (table, row) = self.tables.at(document);
         table.reference(row)
     }

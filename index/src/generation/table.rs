@@ -128,6 +128,23 @@ impl ToolTable {
             .ok_or_else(|| ArrowError::ParseError(format!("row {row}: required scopes are no list of lists")))
     }
 
+    /// What a tool's source calls it.
+    pub fn name(&self, row: usize) -> &str {
+        self.names.value(row)
+    }
+
+    /// What a tool says that it does: its title, where it has one, and its description.
+    pub fn says(&self, row: usize) -> [&str; 2] {
+        let title = if self.titles.is_valid(row) { self.titles.value(row) } else { "" };
+        [title, self.descriptions.value(row)]
+    }
+
+    /// What a tool takes.
+    pub fn input_schema(&self, row: usize) -> Option<Schema> {
+        let column = &self.input_schemas;
+        column.is_valid(row).then(|| Schema::from_canonical(column.value(row).to_owned()))
+    }
+
     /// The text of a tool's required scopes: equal texts, equal requirements.
     pub fn required_scopes_text(&self, row: usize) -> &str {
         self.required_scopes.value(row)

@@ -2,6 +2,7 @@
 
 mod access;
 mod catalog;
+mod duplicates;
 mod layers;
 mod parts;
 mod requests;

@@ -95,7 +95,7 @@ impl Stages for Way {
 
 #[test]
 fn a_search_tells_each_stage_that_it_runs_and_answers_the_same() {
-    use Stage::{Dense, Embed, Fetch, Fuse, Lexical, Rerank};
+    use Stage::{Collapse, Dense, Embed, Fetch, Fuse, Lexical, Rerank};
     let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
     let allowed = snapshot.allow(&Grant::everything());
     let check_query = |query: &str, models: &Models, mode: Mode, rerank: bool, expected: &[Stage]| {
@@ -110,13 +110,13 @@ fn a_search_tells_each_stage_that_it_runs_and_answers_the_same() {
     let check = |models: &Models, mode, rerank, expected: &[Stage]| {
         check_query("list files", models, mode, rerank, expected);
     };
-    check(&models(), Mode::Lexical, false, &[Lexical, Fuse, Fetch]);
-    check(&models(), Mode::Dense, false, &[Embed, Dense, Fuse, Fetch]);
-    check(&models(), Mode::Hybrid, true, &[Embed, Dense, Lexical, Fuse, Rerank, Fetch]);
+    check(&models(), Mode::Lexical, false, &[Lexical, Fuse, Collapse, Fetch]);
+    check(&models(), Mode::Dense, false, &[Embed, Dense, Fuse, Collapse, Fetch]);
+    check(&models(), Mode::Hybrid, true, &[Embed, Dense, Lexical, Fuse, Rerank, Collapse, Fetch]);
     // Without a model the attempt is a stage too.
-    check(&Models::default(), Mode::Dense, false, &[Embed, Lexical, Fuse, Fetch]);
+    check(&Models::default(), Mode::Dense, false, &[Embed, Lexical, Fuse, Collapse, Fetch]);
     // A query of two parts is searched whole, then each part of it.
     let two = "list the files of a folder. Then delete the oldest event";
     let each = [Lexical, Fuse].repeat(3);
-    check_query(two, &models(), Mode::Lexical, false, &[&each[..], &[Fuse, Fetch]].concat());
+    check_query(two, &models(), Mode::Lexical, false, &[&each[..], &[Fuse, Collapse, Fetch]].concat());
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use shortlist_index::{Answer, Confidence, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
+use shortlist_index::{Alternatives, Answer, Confidence, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
 
 /// Writes a line to standard output.
 ///
@@ -32,6 +32,9 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
         if let Some(part) = hit.part.and_then(|part| answer.parts.get(part)) {
             line(format!("     for: {}", part.split_whitespace().collect::<Vec<_>>().join(" ")))?;
         }
+        if !hit.alternatives.refs.is_empty() {
+            line(format!("     {}", the_same(&hit.alternatives)))?;
+        }
         if let Some(explanation) = &hit.explanation {
             line(format!("     {}", explained(explanation)))?;
         }
@@ -47,6 +50,13 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
         eprintln!("warning: the stage {stage:?} could not run ({reason}); these hits are what the others found");
     }
     Ok(())
+}
+
+fn the_same(alternatives: &Alternatives) -> String {
+    let Alternatives { refs, n_more } = alternatives;
+    let refs: Vec<String> = refs.iter().map(ToString::to_string).collect();
+    let more = if *n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+    format!("the same: {}{more}", refs.join(", "))
 }
 
 fn explained(explanation: &Explanation) -> String {
@@ -72,6 +82,8 @@ pub fn answer_value(snapshot: &Snapshot, answer: &Answer) -> Value {
             "summary": hit.tool.summary(),
             "part": hit.part,
             "score": hit.score,
+            "alternatives": hit.alternatives.refs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "more_alternatives": hit.alternatives.n_more,
         });
         if let Some(Explanation { lexical, dense, signals, fused, rerank, part_rank }) = &hit.explanation {
             value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "signals": signals, "fused": fused, "rerank": rerank, "part_rank": part_rank });

@@ -63,7 +63,7 @@ fn fitting(hit: &Hit, detail: Detail, left: usize) -> Result<Option<(HitBody, us
 }
 
 fn body(hit: &Hit, detail: Detail) -> HitBody {
-    let Hit { tool, part, score, explanation } = hit;
+    let Hit { tool, part, score, alternatives, explanation } = hit;
     let full = detail == Detail::Full;
     let place = |leg: Option<LegScore>| leg.map(|LegScore { rank, score }| PlaceBody { rank, score });
     let schema = |schema: &Option<shortlist_index::Schema>| schema.as_ref().filter(|_| full).map(|s| s.to_value());
@@ -75,6 +75,9 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
         part: *part,
         score: *score,
         detail,
+        alternatives: (!alternatives.refs.is_empty())
+            .then(|| alternatives.refs.iter().map(ToString::to_string).collect()),
+        more_alternatives: (alternatives.n_more > 0).then_some(alternatives.n_more),
         summary: (detail >= Detail::Summary).then(|| tool.summary()),
         deprecation: tool.deprecation.clone().filter(|_| detail >= Detail::Summary),
         parameters: (detail >= Detail::Signature).then(|| parameters(tool)),

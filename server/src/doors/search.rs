@@ -30,8 +30,8 @@ pub(crate) async fn search_tools<T: Send + 'static>(
     // What is left of the request decides which hits there are, and so what a cursor is bound to. How much a page tells of
     // each may change from page to page.
     let cursor = request.cursor.take();
-    let shape = request.shape.take();
-    let detail = request.detail.take().unwrap_or(if shape.is_some() { Detail::Full } else { Detail::Summary });
+    let is_shaped = request.shape.take().is_some();
+    let detail = request.detail.take().unwrap_or(if is_shaped { Detail::Full } else { Detail::Summary });
     let max_tokens = request.max_tokens.take();
     let explain = std::mem::take(&mut request.explain);
     request.exact |= caller.granted.exact;
@@ -57,6 +57,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             rerank: request.rerank,
             exact: request.exact,
             whole: request.whole,
+            collapse: request.collapse,
             filter: Filter {
                 namespaces: request.namespaces,
                 annotations: request.filter.annotations(),
@@ -82,7 +83,10 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             .then_some(next)
             .filter(|&next| next < DEPTH_MAX)
             .map(|next| pages.cursor(generation, next));
-        note.shows(hits.iter().map(|hit| hit.reference.clone()));
+        // A vendor's shape has no place for them.
+        let alternatives = hits.iter().flat_map(|hit| hit.alternatives.iter().flatten()).filter(|_| !is_shaped);
+        let shown: Vec<String> = hits.iter().map(|hit| &hit.reference).chain(alternatives).cloned().collect();
+        note.shows(shown.into_iter());
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
             policy.version = &*view.policy_version, search.n_hits = n_hits, search.n_parts = answer.parts.len(), search.mode = %request.mode,

@@ -28,7 +28,7 @@ pub(super) fn search(answer: &SearchToolsAnswer) -> String {
         let _ = write!(text, "\nParts of the query: {}", parts.join("; "));
     }
     for (place, hit) in (1..).zip(&answer.hits) {
-        let HitBody { reference, summary, parameters, deprecation, part, .. } = hit;
+        let HitBody { reference, summary, parameters, deprecation, part, alternatives, more_alternatives, .. } = hit;
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "\n{place}. {reference}");
         if let Some(parameters) = parameters {
@@ -43,6 +43,10 @@ pub(super) fn search(answer: &SearchToolsAnswer) -> String {
         }
         if let Some(part) = part {
             let _ = write!(text, " [for part ({})]", part + 1);
+        }
+        if let Some(alternatives) = alternatives {
+            let more = more_alternatives.map(|n| format!(" and {n} more")).unwrap_or_default();
+            let _ = write!(text, " [the same: {}{more}]", alternatives.join(", "));
         }
     }
     // Without a hit the first line says as much.

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{ALICE, EVERYTHING, Server, random_tools, tool};
 
@@ -46,10 +46,31 @@ async fn each_level_of_detail_adds_to_the_one_before() {
             assert_eq!(hit["input_schema"]["required"], json!(["text"]));
         }
     }
-    assert_eq!(keys[0], ["detail", "name", "namespace", "ref", "score", "title"]);
+    // Its other version is named at every level.
+    assert_eq!(keys[0], ["alternatives", "detail", "name", "namespace", "ref", "score", "title"]);
     assert!(
         keys.windows(2).all(|pair| pair[0].iter().all(|key| pair[1].contains(key)) && pair[0].len() < pair[1].len())
     );
+}
+
+#[tokio::test]
+async fn copies_of_a_tool_share_a_place_unless_they_are_asked_for_apart() {
+    let copies = ["one", "two", "three", "four", "five", "six"];
+    let copies = copies.map(|name| tool(&format!("m://{name}.web_search"), "Search the web, and read the pages."));
+    let server = Server::start(copies.to_vec(), EVERYTHING);
+    let answer = server.search(&ALICE, "search the web").await.ok();
+    assert_eq!(answer["hits"].as_array().map(Vec::len), Some(1));
+    let hit = &answer["hits"][0];
+    assert_eq!((hit["alternatives"].as_array().map(Vec::len), &hit["more_alternatives"]), (Some(3), &json!(2)));
+    assert_eq!(answer["next_cursor"], Value::Null);
+
+    let apart = json!({ "query": "search the web", "collapse": false, "limit": 4 });
+    let answer = server.post(&ALICE, "/v1/search_tools", apart).await.ok();
+    assert_eq!(answer["hits"].as_array().map(Vec::len), Some(4));
+    assert!(answer["hits"][0].get("alternatives").is_none() && answer["hits"][0].get("more_alternatives").is_none());
+    // A cursor goes on in the same list, and not in the other.
+    let next = json!({ "query": "search the web", "limit": 4, "cursor": answer["next_cursor"] });
+    server.post(&ALICE, "/v1/search_tools", next).await.problem(400, "bad_cursor");
 }
 
 #[tokio::test]

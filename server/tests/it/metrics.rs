@@ -64,7 +64,7 @@ async fn requests_are_counted_by_door_and_code_and_unknown_paths_are_one() {
     check(r#"shortlist_requests_total{code="no_such_route",door="none"}"#, 4.0);
     check(r#"shortlist_requests_total{code="method_not_allowed",door="search_tools"}"#, 1.0);
     check(r#"shortlist_request_duration_seconds_count{door="search_tools"}"#, 3.0);
-    for stage in ["queue", "allow", "embed", "dense", "lexical", "fuse", "fetch", "render"] {
+    for stage in ["queue", "allow", "embed", "dense", "lexical", "fuse", "collapse", "fetch", "render"] {
         let expected = if matches!(stage, "queue" | "allow") { 4.0 } else { 2.0 };
         check(&format!(r#"shortlist_stage_duration_seconds_count{{stage="{stage}"}}"#), expected);
     }

@@ -44,6 +44,9 @@ pub struct SearchedArgs {
     /// Find deprecated tools too
     #[arg(long)]
     pub include_deprecated: bool,
+    /// Give tools that say the same as a better one (forks, mirrors) places of their own
+    #[arg(long)]
+    pub no_collapse: bool,
 }
 
 impl SearchedArgs {
@@ -53,6 +56,7 @@ impl SearchedArgs {
             limit: self.limit,
             mode: self.mode,
             whole: self.whole,
+            collapse: !self.no_collapse,
             filter: Filter {
                 namespaces: self.namespace.clone(),
                 tags: self.tag.clone(),

@@ -32,6 +32,9 @@ pub struct RelevanceArgs {
     /// off, on, or both: every mode without, and the last of them (hybrid) with it as well
     #[arg(long, value_name = "off|on|both", default_value = "off", value_parser = ["off", "on", "both"])]
     pub rerank: String,
+    /// Give tools that say the same places of their own
+    #[arg(long)]
+    pub no_collapse: bool,
     /// Write the hits as a TREC run (one set and one setting only)
     #[arg(long, value_name = "FILE", requires = "mode")]
     pub run: Option<PathBuf>,
@@ -51,7 +54,7 @@ pub struct RelevanceArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["tools", "set", "pooled", "limit", "mode", "rerank", "run", "qrels", "json", "compare", "html"]
+        conflicts_with_all = ["tools", "set", "pooled", "limit", "mode", "rerank", "no_collapse", "run", "qrels", "json", "compare", "html"]
     )]
     pub floors: Option<PathBuf>,
     /// Go on without records that are no tools, instead of refusing the catalog

@@ -252,7 +252,7 @@ fn what_operators_see_is_read_by_their_own_programs_and_holds_no_word_of_a_reque
         .filter(|span| span["parentSpanId"] == request["spanId"])
         .filter_map(|span| span["name"].as_str())
         .collect();
-    for stage in ["queue", "allow", "embed", "dense", "lexical", "fuse", "rerank", "fetch", "render"] {
+    for stage in ["queue", "allow", "embed", "dense", "lexical", "fuse", "rerank", "collapse", "fetch", "render"] {
         assert!(stages.contains(stage), "{stage} is not among {stages:?}");
     }
     let received = collector.received();

@@ -35,7 +35,7 @@ pub(crate) struct SearchToolsRequest {
     #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 200, maximum = 100_000)]
     pub(crate) max_tokens: Option<usize>,
-    /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank, exact and whole.
+    /// `next_cursor` of the page before, with the same query, filters, limit, mode, rerank, exact, whole and collapse.
     #[schema(max_length = 128)]
     pub(crate) cursor: Option<String>,
     /// Whether hits carry their rank and score in each stage.
@@ -53,6 +53,10 @@ pub(crate) struct SearchToolsRequest {
     /// and each hit says which `part` it serves.
     #[serde(default)]
     pub(crate) whole: bool,
+    /// Whether tools that say the same (forks, mirrors) share one place. The best of them then names the others in `alternatives`.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub(crate) collapse: bool,
     /// For agents of a vendor's models: the answer in the shape that the vendor's own tool search takes, with whole definitions.
     /// `detail` and `max_tokens` are left out then.
     pub(crate) shape: Option<Shape>,
@@ -78,6 +82,10 @@ pub(crate) struct SearchFilter {
     pub(crate) open_world: Option<bool>,
     /// Deprecated tools are found too.
     pub(crate) include_deprecated: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn namespaces() -> Array {
@@ -220,6 +228,12 @@ pub(crate) struct HitBody {
     pub(crate) score: f32,
     /// The level of detail of this hit.
     pub(crate) detail: Detail,
+    /// Refs of tools that say the same in another place, and of its other versions: at most three. Absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alternatives: Option<Vec<String>>,
+    /// How many more alternatives there are. Absent where none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) more_alternatives: Option<usize>,
     /// From `summary` on: one line of what it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) summary: Option<String>,

@@ -72,7 +72,11 @@ fn expected(sent: &Sent, answer: &Answer) -> Value {
     let (mut returned, mut denied) = (Value::Null, Vec::new());
     if success {
         match door {
-            "search_tools" => returned = Value::from(list(&body["hits"], "ref")),
+            "search_tools" => {
+                let alternatives = list(&body["hits"], "alternatives");
+                let alternatives = alternatives.iter().flat_map(|of_hit| of_hit.as_array().into_iter().flatten());
+                returned = list(&body["hits"], "ref").iter().chain(alternatives).cloned().collect();
+            }
             "get_tool_details" => {
                 let tools: Vec<Value> = body["tools"].as_array().expect("tools").clone();
                 let (found, missing): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool["found"] == true);

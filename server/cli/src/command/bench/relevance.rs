@@ -33,7 +33,8 @@ pub fn run(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
     }
 
     let models = load_models(places, &settings)?;
-    let options = Options { settings, embedding_cache: Some(embedding_cache(places)) };
+    let embedding_cache = Some(embedding_cache(places));
+    let options = Options { settings, embedding_cache, no_collapse: args.no_collapse };
     let mut reports = Vec::new();
     for dataset in &datasets {
         let mut report = measured(dataset, &models, &options)?;
