@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::confidence::Confidence;
+use crate::query_class::QueryClass;
 use crate::signals::Signals;
 use crate::tool::Tool;
 use crate::tool_ref::ToolRef;
@@ -66,6 +67,8 @@ pub struct Explanation {
     pub lexical: Option<LegScore>,
     /// Its place in the vector leg; likewise.
     pub dense: Option<LegScore>,
+    /// As what kind of text the query was read, which decides what its signals count.
+    pub class: QueryClass,
     /// What fusion went by; `None` where a single leg ran.
     pub signals: Option<Signals>,
     /// The score after fusion: the weighted sum of the signals, or the only leg's own.

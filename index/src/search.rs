@@ -117,7 +117,7 @@ pub fn search_followed(
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
-    let fetch = || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request)).collect::<Result<_, _>>();
+    let fetch = || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request, &parts)).collect::<Result<_, _>>();
     let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
     let confidence = match (candidates.first(), hits.first()) {
         (Some(_), Some(hit)) if request.offset == 0 => confidence(&request.query, &hit.tool, log_odds),
@@ -336,13 +336,16 @@ fn rerank_scores(
     Ok(reranker.scores(query, &texts).map_err(|error| error.to_string()))
 }
 
+/// A candidate with its tool and what else the request wants to know of it.
 fn hit(
     snapshot: &Snapshot,
     allowed: &AllowedSet,
     candidate: &Candidate,
     request: &SearchRequest,
+    parts: &[&str],
 ) -> Result<Hit, SearchError> {
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
+    let found_by = candidate.served.and_then(|served| parts.get(served.part).copied()).unwrap_or(&request.query);
     let tool = snapshot.tool(candidate.document)?;
     let alternatives = match request.collapse {
         true => alternatives(snapshot, allowed, candidate)?,
@@ -356,6 +359,7 @@ fn hit(
         explanation: request.explain.then(|| Explanation {
             lexical: leg(candidate.lexical),
             dense: leg(candidate.dense),
+            class: QueryClass::of(found_by),
             signals: candidate.signals,
             fused: candidate.fused,
             rerank: candidate.rerank,

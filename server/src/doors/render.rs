@@ -88,6 +88,7 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
         explanation: explanation.as_ref().map(|explanation| ExplanationBody {
             lexical: place(explanation.lexical),
             dense: place(explanation.dense),
+            class: explanation.class.name(),
             signals: explanation.signals.map(SignalsBody::from),
             fused: explanation.fused,
             rerank: explanation.rerank,
