@@ -7,6 +7,7 @@
 //! arithmetic. [`floors`] are what no change may fall below.
 
 pub mod audit;
+pub mod confidence;
 pub mod delta;
 pub mod fuzz;
 pub mod grants;
@@ -32,6 +33,7 @@ pub mod trec;
 mod catalog_index;
 mod error;
 mod evaluation;
+mod left_out;
 mod plain;
 mod queries;
 mod server;

@@ -14,6 +14,8 @@ use crate::error::BenchError;
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// The most queries of a file; the largest set known has 20,000.
 const QUERIES_MAX: usize = 200_000;
+/// The largest file of requests that no tool serves, in bytes.
+const UNSERVED_BYTES_MAX: u64 = 16 << 20;
 /// The highest grade; TREC's own scales end at 4.
 const GRADE_MAX: u32 = 100;
 /// The longest query id or name of a split, in characters.
@@ -27,7 +29,7 @@ pub struct JudgedQuery {
     /// The words.
     pub query: String,
     /// Judged tools by their id in the set, with their grade: 0 is judged and not relevant, higher is better. At least
-    /// one is relevant.
+    /// one is relevant, but in what is made to have no answer.
     pub relevant: BTreeMap<String, u32>,
     /// The part of the set that it belongs to, reported apart.
     pub split: Option<String>,
@@ -74,6 +76,33 @@ pub(crate) fn read(path: &Path, limit: Option<usize>) -> Result<Vec<JudgedQuery>
         queries.push(query);
     }
     if queries.is_empty() { Err(BenchError::NoQueries { path: path.to_owned() }) } else { Ok(queries) }
+}
+
+/// Reads requests that no tool serves, one a line; their part is the file's name.
+pub(crate) fn read_unserved(path: &Path) -> Result<Vec<JudgedQuery>, BenchError> {
+    let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
+    let mut text = String::new();
+    File::open(path).map_err(io_error)?.take(UNSERVED_BYTES_MAX + 1).read_to_string(&mut text).map_err(io_error)?;
+    let bad = |line, reason| BenchError::BadQuery { path: path.to_owned(), line, reason };
+    if text.len() as u64 > UNSERVED_BYTES_MAX {
+        return Err(bad(1, format!("the file has more than the {UNSERVED_BYTES_MAX} bytes allowed")));
+    }
+    let part = path.file_stem().map_or_else(|| "unserved".to_owned(), |name| name.to_string_lossy().into_owned());
+    let queries: Vec<JudgedQuery> = unserved(&text, &part).collect();
+    match queries.iter().position(|query| query.query.chars().count() > QUERY_CHARS_MAX) {
+        Some(place) => Err(bad(place + 1, format!("a request has at most {QUERY_CHARS_MAX} characters"))),
+        None => Ok(queries),
+    }
+}
+
+/// Requests that no tool serves, one a line, as queries without an answer. Empty lines are passed over.
+pub(crate) fn unserved(text: &str, part: &str) -> impl Iterator<Item = JudgedQuery> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate().map(move |(place, query)| JudgedQuery {
+        id: format!("{part}-{}", place + 1),
+        query: query.to_owned(),
+        relevant: BTreeMap::new(),
+        split: Some(part.to_owned()),
+    })
 }
 
 fn check(query: &JudgedQuery) -> Result<(), String> {

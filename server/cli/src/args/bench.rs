@@ -18,6 +18,13 @@ pub enum BenchWhat {
     Relevance(Box<RelevanceArgs>),
     /// What fusion knows of each query's candidates, as JSON lines, to learn its weights from
     Signals(SignalsArgs),
+    /// Whether an answer says when the tool that was asked for is not there
+    #[command(
+        after_help = "Each query is asked twice: with the tools that answer it, and without them and their siblings. Then come requests that\n\
+        no tool serves. `told` is the share of `weak` and `none` where no tool serves, to be high; `false alarms` is the share of `none`\n\
+        where one does, to be low."
+    )]
+    Confidence(BenchConfidenceArgs),
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
     /// Whether the time of an answer tells a hidden tool from a missing one
@@ -45,9 +52,34 @@ pub struct SignalsArgs {
     /// The judged queries
     #[arg(long, value_name = "FILE")]
     pub queries: PathBuf,
+    /// Requests that no tool of the catalog serves, one a line; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub unserved: Vec<PathBuf>,
     /// Where to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchConfidenceArgs {
+    /// The folder of sets [default: ../shared/relevance beside the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub sets: Option<PathBuf>,
+    /// Only this set of the folder; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub set: Vec<String>,
+    /// Ask a sample of so many queries of each set
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub queries: Option<u32>,
+    /// Fail where less than this share is told in a part
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub told_min: f64,
+    /// Fail where more than this share is a false alarm in a part
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub false_alarms_max: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

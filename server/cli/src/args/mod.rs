@@ -15,7 +15,9 @@ use clap::{Parser, Subcommand};
 
 pub use ask::{DetailsArgs, NamespacesArgs, SearchArgs, WhyNotArgs};
 pub use audit::{AuditAction, AuditArgs, AuditQueryArgs};
-pub use bench::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs};
+pub use bench::{
+    AskedArgs, BenchArgs, BenchConfidenceArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs,
+};
 pub use keys::{KeysAction, KeysArgs};
 pub use policy::{PolicyAction, PolicyArgs};
 pub use relevance::RelevanceArgs;

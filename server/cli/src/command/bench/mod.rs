@@ -1,5 +1,6 @@
 //! `shortlist bench`.
 
+mod confidence;
 mod relevance;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     match &args.what {
         BenchWhat::Relevance(args) => relevance::run(places, args),
         BenchWhat::Signals(args) => signals(places, args),
+        BenchWhat::Confidence(args) => confidence::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
@@ -172,6 +174,6 @@ fn signals(places: &PlaceArgs, args: &SignalsArgs) -> Result<()> {
     let cache = relevance::embedding_cache(places);
     let file = std::fs::File::create(&args.out).with_context(|| format!("cannot write {}", args.out.display()))?;
     let mut out = std::io::BufWriter::new(file);
-    signals::write(&dataset, &models, Some(&cache), &mut out)?;
+    signals::write(&dataset, &args.unserved, &models, Some(&cache), &mut out)?;
     Ok(std::io::Write::flush(&mut out)?)
 }
