@@ -11,6 +11,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+# Numbers in a token's own vector.
+LATE = 48
+
 
 class Layer(nn.Module):
     def __init__(self, width, n_heads, inner, epsilon, dropout):
@@ -34,7 +37,11 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids and their mask, both [batch, length] -> vectors of unit length [batch, width]."""
+    """Token ids and their mask, both [batch, length] -> vectors of unit length [batch, width], and the tokens' own.
+
+    A token's own vector is what late interaction compares (Khattab and Zaharia, 2020): `LATE` numbers of unit length, and one
+    more that says how much the token counts in a query.
+    """
 
     def __init__(self, config, dropout=0.1):
         super().__init__()
@@ -46,6 +53,9 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         shape = (width, config["num_attention_heads"], config["intermediate_size"], epsilon, dropout)
         self.layers = nn.ModuleList(Layer(*shape) for _ in range(config["num_hidden_layers"]))
+        self.late = nn.Linear(width, LATE + 1)
+        # The inverse temperature of late interaction, as a logarithm; of use in training alone.
+        self.late_scale = nn.Parameter(torch.tensor(3.4))
 
     def tokens(self, ids, mask):
         """The last layer's vector of every token, [batch, length, width]."""
@@ -60,7 +70,9 @@ class Encoder(nn.Module):
         hidden = self.tokens(ids, mask)
         weights = mask[..., None].to(hidden.dtype)
         mean = (hidden * weights).sum(1) / weights.sum(1)
-        return functional.normalize(mean.float(), dim=-1)
+        late = self.late(hidden).float()
+        counts = functional.softplus(late[..., LATE]) * mask
+        return functional.normalize(mean.float(), dim=-1), functional.normalize(late[..., :LATE], dim=-1), counts
 
 
 # Our names -> BERT's.
@@ -88,8 +100,10 @@ def load(folder, dropout=0.1):
     encoder = Encoder(json.loads((folder / "config.json").read_text()), dropout)
     theirs = load_file(folder / "model.safetensors")
     ours = {}
-    for name in encoder.state_dict():
-        if name.startswith("layers."):
+    for name, value in encoder.state_dict().items():
+        if name.startswith("late"):
+            ours[name] = value
+        elif name.startswith("layers."):
             _, number, rest = name.split(".", 2)
             prefix = next(prefix for prefix in LAYER if rest.startswith(prefix))
             ours[name] = theirs[f"encoder.layer.{number}.{LAYER[prefix]}{rest[len(prefix):]}"]

@@ -4,7 +4,8 @@
 
 Fusion: a linear score of a candidate's signals, fitted by the listwise softmax loss (Cao et al., 2007), each set weighing the
 same. Confidence: logistic regression on the first hit's signals (Platt, 1999), of queries whose tool is there against the same
-queries where it is not. Fitted on azure_mcp's `tune`, metatool and sealtools' `test_out_domain`; azure_mcp's `test` and all of bfcl
+queries where it is not, and against requests that no tool serves: `requests/no_tool.txt` and the queries of another set. Every
+second of those is learned from, the others are measured. Fitted on azure_mcp's `tune`, metatool and sealtools' `test_out_domain`; azure_mcp's `test` and all of bfcl
 are not fitted to, but the rounded weights of `TAKEN` were chosen with their figures in sight. Prints the weights, and nDCG@10 and accuracy of everything. Takes a minute.
 """
 
@@ -20,6 +21,8 @@ from sklearn.metrics import roc_auc_score
 NAMES = ["lexical", "dense", "cosine", "cover", "name_cover"]
 # Below this probability there is no confidence, and from this one on it is strong (`Confidence`).
 NONE_BELOW, STRONG_FROM = 0.2, 0.7
+# Splits of requests that no tool of the set serves.
+UNSERVED = {"no_tool", "azure_requests", "sealtools_requests"}
 # Which split of which set is learned from; what is not named here is only measured.
 LEARNED = {("azure_mcp", "tune"), ("metatool", "single"), ("metatool", "multi"), ("sealtools", "test_out_domain")}
 SETS = ["azure_mcp", "bfcl", "metatool", "sealtools"]
@@ -100,13 +103,14 @@ def evidence(signals, weights):
 
 
 def examples(queries):
-    there = [evidence(signals, TAKEN[kind]) for _, signals, _, kind in queries]
+    there = [evidence(signals, TAKEN[kind]) for _, signals, _, kind in queries if len(signals)]
     gone = [evidence(signals, TAKEN[kind]) for _, _, signals, kind in queries]
     return numpy.array(there + gone), numpy.array([1] * len(there) + [0] * len(gone))
 
 
 def main():
     parts = read(Path(sys.argv[1]))
+    judged = {part: queries for part, queries in parts.items() if part[1] not in UNSERVED}
     learned = [queries for part, queries in parts.items() if part in LEARNED]
     equal, lexical, dense = (numpy.array([*weights, 0, 0, 0]) for weights in ([0.5, 0.5], [1, 0], [0, 1]))
     print("nDCG@10 of the candidates, by the kind of query: equal weights, BM25, vectors, fitted to the learned splits, taken")
@@ -117,29 +121,39 @@ def main():
             continue
         fitted = fit_fusion(of_kind, ["lexical", "dense", "cover", "name_cover"])
         print(kind, "fitted", numpy.round(fitted, 2).tolist())
-        for part, queries in parts.items():
+        for part, queries in judged.items():
             queries = [query for query in queries if query[3] == kind]
             if len(queries) >= 20:
                 row = [quality(queries, weights) for weights in (equal, lexical, dense, fitted, TAKEN[kind])]
                 print(f"  {part[0]}/{part[1]}: {len(queries)} queries,", "  ".join(f"{one:.4f}" for one in row))
 
-    data = {part: examples(queries) for part, queries in parts.items()}
-    of_learned = [data[part] for part in data if part in LEARNED]
+    report_confidence({part: examples(queries) for part, queries in parts.items()})
+
+
+def report_confidence(data):
+    learned, rest = {}, {}
+    for (name, split), (x, y) in data.items():
+        # Nothing of bfcl is learned from, so that one set tells how what was learned carries over.
+        every_second = split in UNSERVED and name != "bfcl"
+        if every_second or (name, split) in LEARNED:
+            learned[name, split] = (x[::2], y[::2], 0.5) if every_second else (x, y, 1.0)
+        rest[name, split] = (x[1::2], y[1::2]) if every_second else (x, y)
     model = LogisticRegression(C=10.0)
     model.fit(
-        numpy.concatenate([x for x, _ in of_learned]),
-        numpy.concatenate([y for _, y in of_learned]),
-        sample_weight=numpy.concatenate([numpy.full(len(y), 1 / len(y)) for _, y in of_learned]) * 1_000,
+        numpy.concatenate([x for x, _, _ in learned.values()]),
+        numpy.concatenate([y for _, y, _ in learned.values()]),
+        sample_weight=numpy.concatenate([numpy.full(len(y), 1_000 * weight / len(y)) for _, y, weight in learned.values()]),
     )
     print("\nconfidence:", dict(zip(EVIDENCE, numpy.round(model.coef_[0], 2).tolist())), "constant", round(float(model.intercept_[0]), 2))
-    for part, (x, y) in data.items():
+    print("no match told: not strong where no tool serves; false alarm: none where one does")
+    for part, (x, y) in rest.items():
         chances = model.predict_proba(x)[:, 1]
-        levels = []
-        for name, low, high in (("none", 0, NONE_BELOW), ("weak", NONE_BELOW, STRONG_FROM), ("strong", STRONG_FROM, 2)):
-            inside = (chances >= low) & (chances < high)
-            levels.append(f"{name} {(inside & (y == 1)).sum()} + {(inside & (y == 0)).sum()}")
-        accuracy = ((chances >= STRONG_FROM) == y).mean()
-        print(f"{part[0]}/{part[1]}: AUC {roc_auc_score(y, chances):.3f}, strong or not {accuracy:.3f}; there + not there: {', '.join(levels)}")
+        strong, none = chances >= STRONG_FROM, chances < NONE_BELOW
+        line = f"{part[0]}/{part[1]}: no match told {1 - strong[y == 0].mean():.3f} (as none {none[y == 0].mean():.3f})"
+        if y.any():
+            line += f", false alarm {none[y == 1].mean():.3f}, strong where one serves {strong[y == 1].mean():.3f}"
+            line += f", AUC {roc_auc_score(y, chances):.3f}"
+        print(line)
 
 
 if __name__ == "__main__":

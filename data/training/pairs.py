@@ -2,10 +2,12 @@
 
     python pairs.py <shared folder> <out folder>
 
-Two kinds. Judged queries are taken as they are. From catalogs, where nobody has asked anything, one part of a tool's own words
+Three kinds. Judged queries are taken as they are. So are requests that were written for tools of the catalogs (`requests/`: by
+large language models that were shown a tool and asked what a person would say; data/models/README.md). From catalogs, where nobody has asked anything, one part of a tool's own words
 (its title, or the first sentence of its description) becomes the query, and is taken out of the text that it must find. It is
 then said as people ask: tersely, politely, as a wish, as a question, with or without the product's name. Each pair also gets
-its neighbours: pairs of the same set whose tools are hard to tell from its own, for `train.py` to put into the same batch.
+its neighbours: pairs of the same set, or of the catalog that a request is for, whose tools are hard to tell from its own, for
+`train.py` to put into the same batch.
 Everything is drawn with a fixed seed. Takes some five minutes.
 
 The tools that answer sealtools' `test_out_domain`, on which the models are developed, stay out altogether.
@@ -186,23 +188,40 @@ def catalogs(shared, rng):
                     yield {"set": name, "query": query, "document": text(tool, **how), "others": [], "whole": text(tool)}
 
 
-def neighbours(pairs):
-    """For each pair of one set, the places of the pairs whose tools are nearest to its own and are not the same."""
-    texts = [pair["whole"] for pair in pairs]
+def requested(shared):
+    """What was written for tools of the catalogs, as sets of their own: `requests/<catalog>.tsv`, a tool's id and a request."""
+    for folder in CATALOGS:
+        name = folder.split("/")[1]
+        requests = [line.rstrip("\n").split("\t") for line in open(Path(__file__).parent / "requests" / f"{name}.tsv")]
+        wanted = {tool for tool, _ in requests}
+        tools = {tool["id"]: tool for tool in read(shared / folder / "tools.jsonl.gz") if tool["id"] in wanted}
+        for tool, query in requests:
+            whole = text(tools[tool])
+            # Another vendor's tool may well do the same, and is no negative; a sibling does something else.
+            near = {"near_set": name, "near_prefix": spaced(tools[tool].get("namespace") or "") + " "}
+            yield {"set": f"requests_{name}", "query": query, "document": whole, "others": [], "whole": whole, **near}
+
+
+def neighbours(pairs, among=None):
+    """For each pair of one set, the places of the pairs (`among`, or of the set) whose tools are nearest and not the same."""
+    texts = [pair["whole"] for pair in [*(among or []), *pairs]]
+    n_among = len(among or pairs)
+    first = len(among or [])
     # Words of more than one text in fifty tell nothing apart and cost the most.
     vectors = TfidfVectorizer(max_df=0.02 if len(texts) > 10_000 else 0.2, sublinear_tf=True, dtype="float32").fit_transform(texts)
-    for begin in range(0, len(texts), 1_000):
-        near = (vectors[begin : begin + 1_000] @ vectors.T).tocsr()
+    for begin in range(first, len(texts), 1_000):
+        near = (vectors[begin : begin + 1_000] @ vectors[:n_among].T).tocsr()
         for row in range(near.shape[0]):
             data, columns = near.data[near.indptr[row] : near.indptr[row + 1]], near.indices[near.indptr[row] : near.indptr[row + 1]]
             order = (-data).argsort()[: NEIGHBOURS * 8]
             own, found, seen = texts[begin + row], [], set()
+            prefix = pairs[begin - first + row].get("near_prefix", "")
             for place in order:
                 other = texts[columns[place]]
-                if data[place] < SAME and other != own and other not in seen:
+                if data[place] < SAME and other != own and other not in seen and other.startswith(prefix):
                     seen.add(other)
                     found.append(int(columns[place]))
-            pairs[begin + row]["near"] = found[:NEIGHBOURS]
+            pairs[begin - first + row]["near"] = found[:NEIGHBOURS]
 
 
 def main():
@@ -214,11 +233,11 @@ def main():
         if query["split"] == "test_out_domain":
             kept_out.update(f"sealtools/{tool}" for tool in query["relevant"])
     by_set = {}
-    for pair in [*judged(shared, kept_out, rng), *catalogs(shared, rng)]:
+    for pair in [*judged(shared, kept_out, rng), *catalogs(shared, rng), *requested(shared)]:
         by_set.setdefault(pair["set"], []).append(pair)
     with open(out / "pairs.jsonl", "w") as file:
         for name, pairs in by_set.items():
-            neighbours(pairs)
+            neighbours(pairs, by_set.get(pairs[0].get("near_set")))
             print(name, len(pairs), flush=True)
             for pair in pairs:
                 file.write(json.dumps(pair) + "\n")
