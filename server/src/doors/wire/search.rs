@@ -279,7 +279,7 @@ pub(crate) struct ExplanationBody {
     pub(crate) lexical: Option<PlaceBody>,
     /// Its place by vectors; likewise.
     pub(crate) dense: Option<PlaceBody>,
-    /// As what kind of text the query was read, which decides what its signals count: `identifier`, `keywords`, `intent`,
+    /// As what kind of text the query was read, or the part that this hit serves; it decides what the signals count: `identifier`, `keywords`, `intent`,
     /// `passage` or `other_script`.
     pub(crate) class: &'static str,
     /// What fusion went by; null where a single stage searched.
