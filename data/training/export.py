@@ -1,4 +1,4 @@
-"""Writes a trained encoder as a model folder: `model.onnx`, `tokenizer.json`, `model.toml`.
+"""Writes a trained encoder as a model folder: `model.onnx`, `tokenizer.json`, `model.toml`. Late interaction's layer stays out.
 
     python export.py <folder of the base model> <out folder> [--state state.pt] [--blend A] [--fp32] [--name NAME]
 
@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--state", type=Path)
     parser.add_argument("--blend", type=float, default=1.0)
     parser.add_argument("--fp32", action="store_true")
-    parser.add_argument("--name", default="shortlist-encoder-1")
+    parser.add_argument("--name", default="shortlist-encoder-2")
     args = parser.parse_args()
     weights = encoders.load(args.base).state_dict()
     if args.state:

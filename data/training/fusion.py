@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 NAMES = ["lexical", "dense", "cosine", "cover", "name_cover"]
 # Below this probability there is no confidence, and from this one on it is strong (`Confidence`).
-NONE_BELOW, STRONG_FROM = 0.2, 0.7
+NONE_BELOW, STRONG_FROM = 0.1, 0.75
 # Splits of requests that no tool of the set serves.
 UNSERVED = {"no_tool", "azure_requests", "sealtools_requests"}
 # Which split of which set is learned from; what is not named here is only measured.

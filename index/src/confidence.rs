@@ -7,8 +7,8 @@ use crate::signals::Signals;
 use crate::tool_ref::ToolRef;
 
 /// From this probability on a hit is strong, and from this one on it is weak.
-const STRONG_MIN: f32 = 0.7;
-const WEAK_MIN: f32 = 0.2;
+const STRONG_MIN: f32 = 0.75;
+const WEAK_MIN: f32 = 0.1;
 
 /// Whether the first hit is likely what was asked for. Of an answer whose tool is not in the catalog (or not among those
 /// that the asker may see, which is the same), it is to be `weak` or `none`.
@@ -37,10 +37,10 @@ impl Confidence {
 }
 
 /// The odds that the tool that was asked for is there, by the first hit (Platt, 1999): their natural logarithm, comparable
-/// between queries. Learned by `data/training/fusion.py` from queries whose tool is in the catalog, and the same queries where it
-/// is not.
+/// between queries. Learned by `data/training/fusion.py` from queries whose tool is in the catalog, the same queries where it
+/// is not, and requests that no tool serves.
 pub(crate) fn log_odds(signals: &Signals) -> f32 {
-    11.4 * signals.cosine + 3.5 * signals.cover + 0.8 * signals.name_cover - 7.0
+    14.5 * signals.cosine + 4.2 * signals.cover + 0.9 * signals.name_cover - 9.4
 }
 
 /// Whether a query is a tool's name or ref, however it is spelled: `files.list` and `Files List` are one name.

@@ -117,7 +117,8 @@ pub fn search_followed(
 
     let end = (request.offset + request.limit).min(candidates.len());
     let page = candidates.get(request.offset..end).unwrap_or_default();
-    let fetch = || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request, &parts)).collect::<Result<_, _>>();
+    let fetch =
+        || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request, &parts)).collect::<Result<_, _>>();
     let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
     let confidence = match (candidates.first(), hits.first()) {
         (Some(_), Some(hit)) if request.offset == 0 => confidence(&request.query, &hit.tool, log_odds),
