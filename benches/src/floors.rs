@@ -1,13 +1,12 @@
 //! [`Floors`]: how good each set's search must stay, and the check of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 use shortlist_index::Models;
 
+use crate::bounded::read_text;
 use crate::dataset::BadTools;
 use crate::error::BenchError;
 use crate::relevance::{Options, measure};
@@ -66,14 +65,11 @@ impl Floors {
     /// [`BenchError::Io`] where it cannot be read, [`BenchError::Floors`] where it says something else or nothing at all: a gate
     /// that checks nothing would pass for ever.
     pub fn read(path: &Path) -> Result<Self, BenchError> {
-        let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
         let bad = |reason| BenchError::Floors { path: path.to_owned(), reason };
-        let mut text = String::new();
-        File::open(path).map_err(io_error)?.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(io_error)?;
-        if text.len() as u64 > BYTES_MAX {
-            return Err(bad(format!("it has more than the {BYTES_MAX} bytes allowed")));
+        match read_text(path, BYTES_MAX)? {
+            Some(text) => Self::parse(&text).map_err(bad),
+            None => Err(bad(format!("it has more than the {BYTES_MAX} bytes allowed"))),
         }
-        Self::parse(&text).map_err(bad)
     }
 
     fn parse(text: &str) -> Result<Self, String> {

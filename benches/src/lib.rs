@@ -30,6 +30,7 @@ pub mod html;
 pub mod table;
 pub mod trec;
 
+mod bounded;
 mod catalog_index;
 mod error;
 mod evaluation;

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use shortlist_index::QUERY_CHARS_MAX;
 
+use crate::bounded::read_text;
 use crate::error::BenchError;
 
 /// The longest line, in bytes: a query of the longest kind with hundreds of relevant tools stays far below.
@@ -80,13 +81,10 @@ pub(crate) fn read(path: &Path, limit: Option<usize>) -> Result<Vec<JudgedQuery>
 
 /// Reads requests that no tool serves, one a line; their part is the file's name.
 pub(crate) fn read_unserved(path: &Path) -> Result<Vec<JudgedQuery>, BenchError> {
-    let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
-    let mut text = String::new();
-    File::open(path).map_err(io_error)?.take(UNSERVED_BYTES_MAX + 1).read_to_string(&mut text).map_err(io_error)?;
     let bad = |line, reason| BenchError::BadQuery { path: path.to_owned(), line, reason };
-    if text.len() as u64 > UNSERVED_BYTES_MAX {
+    let Some(text) = read_text(path, UNSERVED_BYTES_MAX)? else {
         return Err(bad(1, format!("the file has more than the {UNSERVED_BYTES_MAX} bytes allowed")));
-    }
+    };
     let part = path.file_stem().map_or_else(|| "unserved".to_owned(), |name| name.to_string_lossy().into_owned());
     let queries: Vec<JudgedQuery> = unserved(&text, &part).collect();
     match queries.iter().position(|query| query.query.chars().count() > QUERY_CHARS_MAX) {
