@@ -85,18 +85,17 @@ pub(crate) fn read_unserved(path: &Path) -> Result<Vec<JudgedQuery>, BenchError>
     let Some(text) = read_text(path, UNSERVED_BYTES_MAX)? else {
         return Err(bad(1, format!("the file has more than the {UNSERVED_BYTES_MAX} bytes allowed")));
     };
-    let part = path.file_stem().map_or_else(|| "unserved".to_owned(), |name| name.to_string_lossy().into_owned());
-    let queries: Vec<JudgedQuery> = unserved(&text, &part).collect();
-    match queries.iter().position(|query| query.query.chars().count() > QUERY_CHARS_MAX) {
-        Some(place) => Err(bad(place + 1, format!("a request has at most {QUERY_CHARS_MAX} characters"))),
-        None => Ok(queries),
+    if let Some(place) = text.lines().position(|line| line.trim().chars().count() > QUERY_CHARS_MAX) {
+        return Err(bad(place + 1, format!("a request has at most {QUERY_CHARS_MAX} characters")));
     }
+    let part = path.file_stem().map_or_else(|| "unserved".to_owned(), |name| name.to_string_lossy().into_owned());
+    Ok(unserved(&text, &part).collect())
 }
 
 /// Requests that no tool serves, one a line, as queries without an answer. Empty lines are passed over.
 pub(crate) fn unserved(text: &str, part: &str) -> impl Iterator<Item = JudgedQuery> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate().map(move |(place, query)| JudgedQuery {
-        id: format!("{part}-{}", place + 1),
+    (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty()).map(move |(line, query)| JudgedQuery {
+        id: format!("{part}-{line}"),
         query: query.to_owned(),
         relevant: BTreeMap::new(),
         split: Some(part.to_owned()),
@@ -128,4 +127,19 @@ fn check(query: &JudgedQuery) -> Result<(), String> {
         return Err("no tool is relevant, so nothing could be found or missed".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_no_tool_serves_is_named_by_its_line() {
+        let ids: Vec<String> = unserved("sing\n\n  hum \n", "no tool").map(|one| one.id + "|" + &one.query).collect();
+        assert_eq!(ids, ["no tool-1|sing", "no tool-3|hum"]);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), format!("\n\n{}", "a".repeat(QUERY_CHARS_MAX + 1))).expect("it is written");
+        let error = read_unserved(file.path()).expect_err("it is too long");
+        assert!(matches!(error, BenchError::BadQuery { line: 3, .. }), "{error}");
+    }
 }
