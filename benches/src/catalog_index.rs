@@ -1,7 +1,7 @@
 //! [`CatalogIndex`]: a set's tools as a generation in a temporary folder, gone when it is dropped.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
 use shortlist_index::{
@@ -76,11 +76,14 @@ fn embed(
         return Ok(embedder.embed_all(TextRole::Document, &texts, on_embedded)?);
     };
 
-    // A cache has one writer; a second bench waits here until the first has embedded.
+    // A cache has one writer; a second bench waits here until the first has embedded, and says so.
     let path = folder.join("LOCK");
     let lock_error = |error| BenchError::Io { action: "write", path: path.clone(), error };
     fs::create_dir_all(folder).map_err(lock_error)?;
     let lock = File::options().create(true).append(true).open(&path).map_err(lock_error)?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        eprintln!("{} is locked: another bench embeds, and this one waits for it", path.display());
+    }
     lock.lock().map_err(lock_error)?;
 
     let mut cache = EmbeddingCache::open(folder, embedder.fingerprint(), embedder.dimension());

@@ -125,6 +125,16 @@ pub enum BenchError {
         /// What is wrong.
         reason: String,
     },
+    /// A floor for a class that none of the asked queries is of.
+    #[error("{floor}: no asked query is of class {class}, so its floor would check nothing; there are: {there}")]
+    NoSuchClass {
+        /// The set and the setting.
+        floor: String,
+        /// The class.
+        class: String,
+        /// The classes of the asked queries.
+        there: String,
+    },
     /// A mode needs a model that is not there.
     #[error("mode {mode} needs {model}, and none was given; measure mode lexical without reranking, or give the model")]
     NoModel {

@@ -151,8 +151,9 @@ fn write_differences(out: &mut String, rows: &[Row]) -> fmt::Result {
 }
 
 fn write_floors(out: &mut String, checked: &[Checked]) -> fmt::Result {
-    let cells = |checked: &Checked| [checked.set.clone(), checked.setting.to_string()];
-    let heading = ["set", "setting"].map(str::to_owned);
+    let class = |checked: &Checked| checked.class.clone().unwrap_or_else(|| "all".to_owned());
+    let cells = |checked: &Checked| [checked.set.clone(), checked.setting.to_string(), class(checked)];
+    let heading = ["set", "setting", "class"].map(str::to_owned);
     let widths = Widths::of(checked.iter().map(cells).chain([heading.clone()]));
     writeln!(out, "{}{:>7} {:>7} {:>7} {:>7}", widths.line(&heading), "queries", "nDCG@10", "floor", "margin")?;
     for one in checked {

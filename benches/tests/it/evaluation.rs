@@ -197,6 +197,12 @@ fn a_floor_falls_where_the_figure_lies_below_it() {
     assert_eq!(fell[1].0, 1);
     let text = table::floors(&checked);
     assert_eq!(text.matches("FELL").count(), checked.iter().filter(|checked| checked.fell()).count(), "{text}");
+    // Each class by itself: what one loses, a good mean does not hide.
+    let text = "[known]\nlexical = { ndcg_at_10 = 0.5, classes = { keywords = 0.51 } }\n";
+    let checked = check(text).expect("queries of that class");
+    assert_eq!(checked.iter().map(|checked| checked.fell()).collect::<Vec<_>>(), [false, true], "{checked:?}");
+    let none = check(&text.replace("keywords", "passage")).expect_err("none of that class").to_string();
+    assert!(none.contains("there are: keywords"), "{none}");
     assert!(
         check("[gone.lexical]\nndcg_at_10 = 0.5\n").expect_err("no such set").to_string().contains("there are: known")
     );
