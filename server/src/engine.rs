@@ -17,6 +17,7 @@ use tracing::{Instrument, Span};
 use crate::error::{ApiError, Code, Panicked};
 use crate::limits::{ALLOWED_SETS_KEPT, KEPT_IDLE};
 use crate::policy::Granted;
+use crate::query_vectors::QueryVectors;
 use crate::telemetry::{Followed, Metrics, Tally, stage_span};
 
 /// The generation that serves, and the threads that compute on it.
@@ -24,6 +25,8 @@ pub(crate) struct Engine {
     current: ArcSwapOption<Serving>,
     serials: AtomicU64,
     models: Models,
+    /// The embedding model with its memory, where there is one.
+    query_vectors: Option<Arc<QueryVectors>>,
     /// Resolved grants by the snapshot's serial and the grant's fingerprint.
     allowed: Cache<(u64, String), Arc<AllowedSet>>,
     allowed_tally: Tally,
@@ -84,6 +87,7 @@ impl Engine {
         Self {
             current: ArcSwapOption::empty(),
             serials: AtomicU64::new(0),
+            query_vectors: models.embedder.clone().map(|embedder| Arc::new(QueryVectors::new(embedder))),
             models,
             allowed: Cache::builder().max_capacity(ALLOWED_SETS_KEPT).time_to_idle(KEPT_IDLE).build(),
             allowed_tally: Tally::default(),
@@ -140,6 +144,11 @@ impl Engine {
         &self.allowed_tally
     }
 
+    /// How often a query's vector was at hand; `None` without a model.
+    pub(crate) fn query_vectors_tally(&self) -> Option<&Tally> {
+        self.query_vectors.as_ref().map(|vectors| vectors.tally())
+    }
+
     pub(crate) fn models(&self) -> &Models {
         &self.models
     }
@@ -176,7 +185,8 @@ impl Engine {
                 let (allowed, allow_ms) =
                     timed(|| Followed::new(&metrics).run("allow", || engine.resolve(&serving, &granted)));
                 metrics.allowed(allowed.len());
-                let (models, policy_version) = (engine.models.clone(), Arc::clone(&granted.policy_version));
+                let models = engine.models_of(&granted);
+                let policy_version = Arc::clone(&granted.policy_version);
                 work(View { serving, allowed, models, policy_version, queue_ms, allow_ms, metrics })
             };
             tokio::task::spawn_blocking(work).await.map_err(ended_early)?
@@ -185,6 +195,12 @@ impl Engine {
             Ok(result) => result,
             Err(_) => Err(ApiError::new(Code::Timeout)),
         }
+    }
+
+    /// The models as the holders of a grant use them.
+    fn models_of(&self, granted: &Granted) -> Models {
+        let embedder = self.query_vectors.as_ref().map(|vectors| vectors.of(&granted.fingerprint));
+        Models { embedder, ..self.models.clone() }
     }
 
     fn resolve(&self, serving: &Serving, granted: &Granted) -> Arc<AllowedSet> {

@@ -21,6 +21,7 @@ mod principal;
 mod rate;
 
 mod engine;
+mod query_vectors;
 mod serve;
 mod state;
 mod statuses;

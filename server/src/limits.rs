@@ -25,6 +25,9 @@ pub const FILTER_VALUES_MAX: usize = 64;
 /// The most characters of one value of a filter, and of a namespace prefix: as long as a ref may be.
 pub const FILTER_VALUE_CHARS_MAX: usize = 512;
 
+/// The most bytes of queries' vectors that are remembered: some 9,000 queries.
+pub const QUERY_VECTORS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// The most refs in one request for details: each may carry two schemas of 256 KiB.
 pub const DETAILS_REFS_MAX: usize = 20;
 

@@ -101,8 +101,10 @@ pub(super) async fn why_not(
         };
         note.generation(view.snapshot().number());
         let (viewer, statuses) = (Some((&*policy, &principal)), shared.0.statuses.current());
-        let explained = explain(view.snapshot(), &view.models, viewer, &statuses, unix_s(), &request, &reference)
-            .map_err(refusal)?;
+        // Not the view's models: what they remember for those without a grant would tell them by time what an admin asked.
+        let models = shared.0.engine.models();
+        let explained =
+            explain(view.snapshot(), models, viewer, &statuses, unix_s(), &request, &reference).map_err(refusal)?;
         tracing::info!(generation = view.snapshot().number(), queue.ms = view.queue_ms, "why-not answered");
         to_json(&explained)
     };

@@ -88,6 +88,7 @@ fn caches(state: &Observer<'_>) {
             }
         };
         cache("allowed_sets", &mut std::iter::once(state.engine.allowed_tally()));
+        cache("query_vectors", &mut state.engine.query_vectors_tally().into_iter());
         cache("grants", &mut std::iter::once(state.policies.grants_tally()));
         cache("issuer_keys", &mut state.identity.fetched_keys().map(|(_, keys)| keys.tally()));
     });

@@ -95,7 +95,7 @@ table! {
     SEARCHES_DEGRADED = Counter, "shortlist.searches.degraded", "", ["stage"];
     /// Searches that found nothing on their first page.
     SEARCHES_EMPTY = Counter, "shortlist.searches.empty", "", [];
-    /// Look-ups in caches, by cache (grants, allowed_sets, issuer_keys) and result (hit, miss).
+    /// Look-ups in caches, by cache (grants, allowed_sets, query_vectors, issuer_keys) and result (hit, miss).
     CACHE_LOOKUPS = Counter, "shortlist.cache.lookups", "", ["cache", "result"];
     /// Requests that nobody was identified for, by the kind of reason.
     IDENTITY_REFUSALS = Counter, "shortlist.identity.refusals", "", ["reason"];
