@@ -2,12 +2,12 @@
 
     python pairs.py <shared folder> <out folder>
 
-Three kinds. Judged queries are taken as they are. So are requests that were written for tools of the catalogs (`requests/`: by
-large language models that were shown a tool and asked what a person would say; data/models/README.md). From catalogs, where nobody has asked anything, one part of a tool's own words
-(its title, or the first sentence of its description) becomes the query, and is taken out of the text that it must find. It is
-then said as people ask: tersely, politely, as a wish, as a question, with or without the product's name. Each pair also gets
-its neighbours: pairs of the same set, or of the catalog that a request is for, whose tools are hard to tell from its own, for
-`train.py` to put into the same batch.
+Three kinds. Judged queries are taken as they are. So are requests that were written for tools (`requests/`: by large language
+models that were shown a tool and asked what a person would say; data/models/README.md). From catalogs, where nobody has asked
+anything, one part of a tool's own words (its title, or the first sentence of its description) becomes the query, and is taken
+out of the text that it must find. It is then said as people ask: tersely, politely, as a wish, as a question, with or without
+the product's name. Each pair also gets its neighbours: pairs of the same set, or of the catalog that a request is for, whose
+tools are hard to tell from its own, for `train.py` to put into the same batch.
 Everything is drawn with a fixed seed. Takes some five minutes.
 
 The tools that answer sealtools' `test_out_domain`, on which the models are developed, stay out altogether.
@@ -32,6 +32,8 @@ JUDGED = {
     "relevance/sealtools": {"dev", "test_in_domain"},
 }
 CATALOGS = ["relevance/catalog_openapi", "relevance/catalog_agent_tools"]
+# Sets of single functions and commands for which requests were written too. Their own queries are few.
+FUNCTIONS = ["training/toolret_apigen", "training/toolret_toolink", "training/nl2bash_tldr"]
 # A namespace gives at most so many tools, or one vendor would be a seventh of all.
 PER_NAMESPACE = 120
 NEIGHBOURS = 8
@@ -189,17 +191,20 @@ def catalogs(shared, rng):
 
 
 def requested(shared):
-    """What was written for tools of the catalogs, as sets of their own: `requests/<catalog>.tsv`, a tool's id and a request."""
-    for folder in CATALOGS:
+    """What was written for tools, as sets of their own: `requests/<set>.tsv`, a tool's id and its requests."""
+    for folder in CATALOGS + FUNCTIONS:
         name = folder.split("/")[1]
-        requests = [line.rstrip("\n").split("\t") for line in open(Path(__file__).parent / "requests" / f"{name}.tsv")]
-        wanted = {tool for tool, _ in requests}
-        tools = {tool["id"]: tool for tool in read(shared / folder / "tools.jsonl.gz") if tool["id"] in wanted}
-        for tool, query in requests:
+        lines = open(Path(__file__).parent / "requests" / f"{name}.tsv")
+        requests = {tool: queries for tool, *queries in (line.rstrip("\n").split("\t") for line in lines)}
+        file = "tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl"
+        tools = {tool["id"]: tool for tool in read(shared / folder / file) if tool["id"] in requests}
+        for tool, queries in requests.items():
             whole = text(tools[tool])
-            # Another vendor's tool may well do the same, and is no negative; a sibling does something else.
-            near = {"near_set": name, "near_prefix": spaced(tools[tool].get("namespace") or "") + " "}
-            yield {"set": f"requests_{name}", "query": query, "document": whole, "others": [], "whole": whole, **near}
+            pair = {"set": f"requests_{name}", "document": whole, "others": [], "whole": whole}
+            if folder in CATALOGS:
+                # Another vendor's tool may well do the same, and is no negative; a sibling does something else.
+                pair |= {"near_set": name, "near_prefix": spaced(tools[tool].get("namespace") or "") + " "}
+            yield from ({**pair, "query": query} for query in queries)
 
 
 def neighbours(pairs, among=None):
