@@ -4,7 +4,7 @@
 
 The graph is written by hand, of the operators that ONNX Runtime would fuse a BERT into (MultiHeadAttention,
 SkipLayerNormalization, BiasGelu): an exporter and a fuser give the same, less surely. Weights of the layers are 8 bits in
-blocks of 32 with a scale each (MatMulNBits: activations are scaled block by block too, so a text's vector does not depend on
+blocks of 64 with a scale each (MatMulNBits: activations are scaled block by block too, so a text's vector does not depend on
 its batch); the embedding's rows are 8 bits with a scale for each row. `--fp32` leaves them all as they are, to measure what
 that costs. `--blend A` takes A parts of the trained weights and 1 - A of the base's (Wortsman et al., 2022).
 """
@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import encoder as encoders
 
-BLOCK = 32
+BLOCK = 64
 MICROSOFT = "com.microsoft"
 
 
@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--state", type=Path)
     parser.add_argument("--blend", type=float, default=1.0)
     parser.add_argument("--fp32", action="store_true")
-    parser.add_argument("--name", default="shortlist-encoder-2")
+    parser.add_argument("--name", default="shortlist-encoder-3")
     args = parser.parse_args()
     weights = encoders.load(args.base).state_dict()
     if args.state:

@@ -22,13 +22,15 @@ pub struct Signals {
 impl Signals {
     /// Their weighted sum, by which candidates are ordered.
     ///
-    /// The weights were learned by `data/training/fusion.py` and rounded. A short request is told best by its meaning. The
-    /// vector of a long one blurs its parts: there words count more, and a name that it spells out counts most. A name that
-    /// somebody types is a matter of words, and so is a script in which the encoder was not trained.
+    /// The weights were learned by `data/training/fusion.py` and rounded. A request is told best by its meaning, and among
+    /// what means the same by how much of it a tool's words cover. The vector of a long one blurs its parts: there words count
+    /// more, and a name that it spells out counts most. A name that somebody types is a matter of words, and so is a script
+    /// in which the encoder was not trained.
     pub(crate) fn score(&self, class: QueryClass) -> f32 {
         let [lexical, dense, cover, name_cover] = match class {
             QueryClass::Identifier => [0.6, 0.4, 0.0, 1.0],
-            QueryClass::Keywords | QueryClass::Intent => [0.35, 0.65, 0.0, 0.0],
+            QueryClass::Keywords => [0.35, 0.65, 0.0, 0.0],
+            QueryClass::Intent => [0.3, 0.7, 1.0, 0.0],
             QueryClass::Passage => [0.4, 0.6, 3.0, 1.0],
             QueryClass::OtherScript => [0.6, 0.4, 0.0, 0.0],
         };
