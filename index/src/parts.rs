@@ -7,6 +7,8 @@ pub(crate) const PARTS_MAX: usize = 6;
 const WORDS_MIN: usize = 3;
 /// How many words a quotation or a bracket may span to be one; beyond that its mark was a slip.
 const QUOTED_MAX: usize = 40;
+/// The most words at which [`asks`] looks, from the first that does not lead on.
+const READ_MAX: usize = 7;
 
 /// What begins a request wherever it stands.
 const VERBS: &str = "add analyse analyze append apply arrange assess attach authenticate begin build calculate cancel \
@@ -62,7 +64,7 @@ const SHORT: &str = "al approx cf dr e.g etc i.e inc mr mrs ms no st vs";
 /// A part is a sentence that asks, an item of a list that does, or a clause behind a conjunction with a verb of its own; what
 /// only tells, or points back at another part, is none. The rules are of English, so a query in another language has parts
 /// where its question marks show them, and none where words stand
-/// without spaces. Costs one pass over the query.
+/// without spaces. Costs a pass over the query, and a look at a few words for each.
 pub(crate) fn parts(query: &str) -> Vec<&str> {
     let query = unquoted(query);
     let words = words(query);
@@ -106,6 +108,10 @@ struct Word<'q> {
     n_lines: usize,
     /// Whether a quotation or a bracket goes on behind it.
     is_quoted: bool,
+    /// How many words from here on lead to a request and are none of it.
+    n_leading: usize,
+    /// The first byte of the last word with a comma or a colon, from which to here there is nothing but what leads.
+    comma: Option<usize>,
 }
 
 impl Word<'_> {
@@ -140,8 +146,14 @@ fn words(query: &str) -> Vec<Word<'_>> {
         let n_lines = query[end..start].matches('\n').count();
         end = start + text.len();
         let bare = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('’', "'");
-        words.push(Word { text, start, bare, n_lines, is_quoted: false });
+        words.push(Word { text, start, bare, n_lines, is_quoted: false, n_leading: 0, comma: None });
     }
+    mark_quoted(&mut words);
+    mark_leading(&mut words);
+    words
+}
+
+fn mark_quoted(words: &mut [Word<'_>]) {
     for begin in 0..words.len() {
         let mut rest = words[begin].text.chars();
         let Some(close) = rest.next().and_then(closing) else { continue };
@@ -152,7 +164,23 @@ fn words(query: &str) -> Vec<Word<'_>> {
             words[begin..begin + length].iter_mut().for_each(|word| word.is_quoted = true);
         }
     }
-    words
+}
+
+/// Looks once, from the back, where a request begins for each word, so that a row of what leads is not walked again for each
+/// of its words.
+fn mark_leading(words: &mut [Word<'_>]) {
+    let leads = |words: &[Word<'_>], place: usize| words.get(place).map_or(0, |word| word.n_leading);
+    for place in (0..words.len()).rev() {
+        let n_words = n_leading(&words[place..]);
+        words[place].n_leading = if n_words == 0 { 0 } else { n_words + leads(words, place + n_words) };
+    }
+    for comma in 0..words.len() {
+        if words[comma].text.ends_with([',', ':']) && !words[comma].is_quoted {
+            let behind = comma + 1 + leads(words, comma + 1);
+            let start = words[comma].start;
+            words.get_mut(behind).into_iter().for_each(|word| word.comma = Some(start));
+        }
+    }
 }
 
 fn closing(open: char) -> Option<char> {
@@ -192,8 +220,14 @@ fn sentences<'w, 'q>(words: &'w [Word<'q>]) -> Vec<&'w [Word<'q>]> {
 fn clauses<'w, 'q>(sentence: &'w [Word<'q>]) -> Vec<&'w [Word<'q>]> {
     let mut clauses = Vec::new();
     let mut begin = 0;
+    // Whether something is wanted by words so far back on the left that nothing behind `place` changes it.
+    let mut is_wanted = false;
     for place in 1..sentence.len() {
         let (left, right) = (&sentence[begin..place], &sentence[place..]);
+        let request = trimmed(left);
+        if let Some(far) = request.len().checked_sub(READ_MAX) {
+            is_wanted |= wants(&request[far..], request[0].start);
+        }
         let before = &sentence[place - 1];
         let has_comma = before.text.ends_with([',', ':']);
         let n_joining = n_joining(right, has_comma);
@@ -202,10 +236,11 @@ fn clauses<'w, 'q>(sentence: &'w [Word<'q>]) -> Vec<&'w [Word<'q>]> {
         if !is_joined || before.is_quoted || left.len() < WORDS_MIN || right.len() < n_joining + WORDS_MIN {
             continue;
         }
+        let is_request = || is_wanted || asks_or_ends_so(request) || wants_near_end(request, READ_MAX - 1);
         // Two verbs in a row have one object.
-        if !before.is(VERBS) && asks(&right[n_joining..], Behind::Conjunction) && is_request(trimmed(left)) {
+        if !before.is(VERBS) && asks(&right[n_joining..], Behind::Conjunction) && is_request() {
             clauses.push(left);
-            begin = place;
+            (begin, is_wanted) = (place, false);
         }
     }
     clauses.push(&sentence[begin..]);
@@ -225,31 +260,46 @@ fn n_joining(words: &[Word<'_>], after_comma: bool) -> usize {
     }
 }
 
-/// Without what only leads to a request.
-fn trimmed<'w, 'q>(mut clause: &'w [Word<'q>]) -> &'w [Word<'q>] {
-    loop {
-        clause = match clause {
-            [after, that, rest @ ..] if after.is("after") && that.is("that this") => rest,
-            [first, well, rest @ ..] if first.is("as") && well.is("well") => match rest {
-                [first, rest @ ..] if first.is("as") => rest,
-                _ => rest,
-            },
-            [first, rest @ ..] if first.bare.is_empty() || first.is_mark() || first.is(LEADS) => rest,
-            _ => return clause,
-        }
+/// How many words at the beginning of these lead to a request by themselves: none, or some whose like may follow.
+fn n_leading(words: &[Word<'_>]) -> usize {
+    match words {
+        [after, that, ..] if after.is("after") && that.is("that this") => 2,
+        [first, well, second, ..] if first.is("as") && well.is("well") && second.is("as") => 3,
+        [first, well, ..] if first.is("as") && well.is("well") => 2,
+        [first, ..] if first.bare.is_empty() || first.is_mark() || first.is(LEADS) => 1,
+        _ => 0,
     }
 }
 
+/// Without what only leads to a request.
+fn trimmed<'w, 'q>(clause: &'w [Word<'q>]) -> &'w [Word<'q>] {
+    let n_leading = clause.first().map_or(0, |first| first.n_leading);
+    clause.get(n_leading..).unwrap_or_default()
+}
+
 fn is_request(clause: &[Word<'_>]) -> bool {
-    let behind_comma = |place: usize| {
-        let word = &clause[place];
-        word.text.ends_with([',', ':']) && !word.is_quoted && asks(&clause[place + 1..], Behind::Conjunction)
-    };
-    asks(clause, Behind::Nothing)
-        || clause.last().is_some_and(|word| word.ends_with(&['?', '？']))
-        || clause.iter().any(|word| word.is("please"))
-        || clause.windows(2).any(|pair| pair[0].is("looking") && pair[1].is("for"))
-        || (0..clause.len()).any(behind_comma)
+    asks_or_ends_so(clause) || wants_near_end(clause, clause.len())
+}
+
+/// Whether a clause is a request by how it begins or ends.
+fn asks_or_ends_so(clause: &[Word<'_>]) -> bool {
+    asks(clause, Behind::Nothing) || clause.last().is_some_and(|word| word.ends_with(&['?', '？']))
+}
+
+/// Whether a clause is a request by what stands at one of its last `n` words.
+fn wants_near_end(clause: &[Word<'_>], n: usize) -> bool {
+    (clause.len().saturating_sub(n)..clause.len()).any(|place| wants(&clause[place..], clause[0].start))
+}
+
+/// Whether a clause that begins at the byte `from` and ends with these words is a request by the first of them. Looks at
+/// [`READ_MAX`] at the most.
+fn wants(words: &[Word<'_>], from: usize) -> bool {
+    let [first, rest @ ..] = words else { return false };
+    match first.bare.as_str() {
+        "please" => true,
+        "looking" if rest.first().is_some_and(|next| next.bare == "for") => true,
+        _ => first.comma.is_some_and(|comma| comma >= from) && asks(words, Behind::Conjunction),
+    }
 }
 
 /// Whether a clause has words of its own: one, or two where it points back.
@@ -267,7 +317,7 @@ enum Behind {
     Conjunction,
 }
 
-/// Whether a request begins here.
+/// Whether a request begins here. Looks at no more than [`READ_MAX`] words from the first that does not lead.
 fn asks(words: &[Word<'_>], behind: Behind) -> bool {
     let words = trimmed(words);
     let Some(first) = words.first() else { return false };
@@ -363,6 +413,101 @@ mod tests {
         ] {
             assert_eq!(parts(query), Vec::<&str>::new(), "{query}");
         }
+    }
+
+    /// None of them would end if a word cost a look at all the others.
+    #[test]
+    fn a_long_query_costs_no_more_than_its_words() {
+        let leads = ", ".repeat(20_000);
+        for query in [
+            "or\n".repeat(100_000),
+            format!("x {leads}x{}", " and get x".repeat(20_000)),
+            "also, x and get ".repeat(20_000),
+            "as well as ".repeat(50_000) + "get",
+            "after that, ".repeat(50_000) + "get",
+            format!("x {leads}") + &"I want, x ".repeat(20_000),
+        ] {
+            assert!(parts(&query).len() <= PARTS_MAX);
+        }
+    }
+
+    /// [`trimmed`], word by word.
+    fn plainly_trimmed<'w, 'q>(mut clause: &'w [Word<'q>]) -> &'w [Word<'q>] {
+        while n_leading(clause) > 0 {
+            clause = &clause[n_leading(clause)..];
+        }
+        clause
+    }
+
+    /// [`is_request`], looking behind every comma.
+    fn is_plainly_request(clause: &[Word<'_>]) -> bool {
+        let asks = |clause, behind| asks(plainly_trimmed(clause), behind);
+        let behind_comma = |place: usize| {
+            let word = &clause[place];
+            word.text.ends_with([',', ':']) && !word.is_quoted && asks(&clause[place + 1..], Behind::Conjunction)
+        };
+        asks(clause, Behind::Nothing)
+            || clause.last().is_some_and(|word| word.ends_with(&['?', '？']))
+            || clause.iter().any(|word| word.is("please"))
+            || clause.windows(2).any(|pair| pair[0].is("looking") && pair[1].is("for"))
+            || (0..clause.len()).any(behind_comma)
+    }
+
+    /// [`clauses`], looking at all of the left again at each place.
+    fn plain_clauses<'w, 'q>(sentence: &'w [Word<'q>]) -> Vec<&'w [Word<'q>]> {
+        let mut clauses = Vec::new();
+        let mut begin = 0;
+        for place in 1..sentence.len() {
+            let (left, right) = (&sentence[begin..place], &sentence[place..]);
+            let before = &sentence[place - 1];
+            let has_comma = before.text.ends_with([',', ':']);
+            let n_joining = n_joining(right, has_comma);
+            let is_joined = n_joining > 0 || has_comma && !right[0].is(QUESTIONS);
+            if is_joined
+                && !before.is_quoted
+                && !before.is(VERBS)
+                && left.len() >= WORDS_MIN
+                && right.len() >= n_joining + WORDS_MIN
+                && asks(plainly_trimmed(&right[n_joining..]), Behind::Conjunction)
+                && is_plainly_request(plainly_trimmed(left))
+            {
+                clauses.push(left);
+                begin = place;
+            }
+        }
+        clauses.push(&sentence[begin..]);
+        clauses
+    }
+
+    #[test]
+    fn one_pass_cuts_where_many_would() {
+        let pieces = "and|and|then|also|plus|as|well|as well as|after|that|get|send|list|list the|the|mail|I|want|need|to|\
+            help|please|looking|for|can|you|what|let|me|-|(x|y)|is|weather";
+        let pieces: Vec<&str> = pieces.split('|').collect();
+        let rng = &mut Rng::with_seed(7);
+        let (mut n_cut, mut n_requests) = (0, 0);
+        for _ in 0..100_000 {
+            let mut query = String::new();
+            for _ in 0..rng.usize(..24) {
+                query += pieces[rng.usize(..pieces.len())];
+                query += [" ", " ", " ", " ", ", ", ": ", "? ", ". ", "\n", "\n\n"][rng.usize(..10)];
+            }
+            let words = words(&query);
+            for sentence in sentences(&words) {
+                let (fast, plain) = (clauses(sentence), plain_clauses(sentence));
+                let lengths = |clauses: &[&[Word<'_>]]| clauses.iter().map(|clause| clause.len()).collect::<Vec<_>>();
+                assert_eq!(lengths(&fast), lengths(&plain), "{query:?}");
+                n_cut += fast.len() - 1;
+                for clause in fast {
+                    let (fast, plain) = (trimmed(clause), plainly_trimmed(clause));
+                    // What leads across the end of a clause leaves nothing of it, or a word, which is no part either.
+                    assert!(fast.len() == plain.len() || fast.is_empty() && plain.len() == 1, "{query:?}");
+                    assert!(fast.is_empty() || is_request(fast) == is_plainly_request(plain), "{query:?}");
+                    n_requests += usize::from(is_request(fast));
+                }
+            }
+        }
+        assert!(n_cut > 2_000 && n_requests > 100_000, "{n_cut} cuts and {n_requests} requests test little");
     }
 
     /// Whatever is asked, parts are pieces of it that stand in its order, and there are few of them.
