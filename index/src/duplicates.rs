@@ -126,9 +126,8 @@ impl<'a> Copies<'a> {
 
     /// The names of a tool's own parameters, without those of nested objects.
     fn parameters(&self, document: u32) -> Vec<String> {
-        let parameters = self.snapshot.input_schema(document).as_ref().map(Schema::parameters).unwrap_or_default();
-        let own = parameters.into_iter().filter(|parameter| parameter.depth == 0);
-        let mut names: Vec<String> = own.map(|parameter| parameter.name).collect();
+        let own = self.snapshot.input_schema(document).as_ref().map(Schema::own_parameters).unwrap_or_default();
+        let mut names: Vec<String> = own.into_iter().map(|parameter| parameter.name).collect();
         names.sort_unstable();
         names
     }

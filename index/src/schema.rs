@@ -96,36 +96,56 @@ impl Schema {
     }
 
     /// The parameters, required ones first within each object, then by name; nested objects and array items after the
-    /// parameter that holds them. At most 200.
+    /// parameter that holds them. At most 200, and where not all have room the nested ones are left out first.
     pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = Vec::new();
-        collect(&self.to_value(), 0, &mut parameters);
+        let schema = self.to_value();
+        let own: Vec<(Parameter, &Value)> = properties(&schema, 0).take(PARAMETERS_MAX).collect();
+        let mut n_nested_max = PARAMETERS_MAX - own.len();
+        let mut parameters = Vec::with_capacity(own.len());
+        for (parameter, property) in own {
+            parameters.push(parameter);
+            collect_nested(property, 1, &mut n_nested_max, &mut parameters);
+        }
         parameters
+    }
+
+    /// The tool's own parameters, without those of nested objects, in the same order. At most 200.
+    pub fn own_parameters(&self) -> Vec<Parameter> {
+        let schema = self.to_value();
+        properties(&schema, 0).take(PARAMETERS_MAX).map(|(parameter, _)| parameter).collect()
     }
 }
 
-fn collect(schema: &Value, depth: usize, out: &mut Vec<Parameter>) {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+/// The properties of an object, each as a parameter and as it stands there.
+fn properties(schema: &Value, depth: usize) -> impl Iterator<Item = (Parameter, &Value)> {
     let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-    let required_names: HashSet<&str> = names.filter_map(Value::as_str).collect();
-    let required = |name: &str| required_names.contains(name);
-    let mut entries: Vec<(&String, &Value)> = properties.iter().collect();
-    entries.sort_by_key(|(name, _)| (!required(name), name.as_str()));
-    for (name, property) in entries {
-        if out.len() >= PARAMETERS_MAX {
-            return;
-        }
+    let required: HashSet<&str> = names.filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let mut properties: Vec<(&String, &Value)> = properties.collect();
+    properties.sort_by_key(|(name, _)| (!required.contains(name.as_str()), name.as_str()));
+    properties.into_iter().map(move |(name, property)| {
         let text = |key: &str| property.get(key).and_then(Value::as_str);
-        out.push(Parameter {
+        let parameter = Parameter {
             name: name.clone(),
             kind: text("type").map(str::to_owned),
             description: text("description").or_else(|| text("title")).unwrap_or_default().to_owned(),
-            required: required(name),
+            required: required.contains(name.as_str()),
             depth,
-        });
-        collect(property, depth + 1, out);
-        if let Some(items) = property.get("items") {
-            collect(items, depth + 1, out);
+        };
+        (parameter, property)
+    })
+}
+
+/// Adds what is nested in a property, as long as `n_max` lasts.
+fn collect_nested(property: &Value, depth: usize, n_max: &mut usize, out: &mut Vec<Parameter>) {
+    for object in [Some(property), property.get("items")].into_iter().flatten() {
+        for (parameter, property) in properties(object, depth) {
+            if *n_max == 0 {
+                return;
+            }
+            *n_max -= 1;
+            out.push(parameter);
+            collect_nested(property, depth + 1, n_max, out);
         }
     }
 }
@@ -177,5 +197,26 @@ mod tests {
         .expect("a schema");
         let names: Vec<(String, usize)> = schema.parameters().into_iter().map(|p| (p.name, p.depth)).collect();
         assert_eq!(names, [("id".into(), 0), ("body".into(), 0), ("title".into(), 1)]);
+    }
+
+    #[test]
+    fn own_parameters_are_read_however_many_are_nested_before_them() {
+        let nested: Map<String, Value> = (0..PARAMETERS_MAX).map(|n| (format!("p{n}"), json!({}))).collect();
+        let schema = Schema::from_value(&json!({
+            "properties": { "body": { "properties": nested }, "id": {}, "list": { "items": { "properties": nested } } },
+            "required": ["body", "id"],
+        }))
+        .expect("a schema");
+        let own = |parameters: Vec<Parameter>| -> Vec<String> {
+            parameters.into_iter().filter(|parameter| parameter.depth == 0).map(|parameter| parameter.name).collect()
+        };
+        assert_eq!(schema.parameters().len(), PARAMETERS_MAX);
+        assert_eq!(own(schema.parameters()), ["body", "id", "list"]);
+        assert_eq!(own(schema.own_parameters()), ["body", "id", "list"]);
+        assert_eq!(schema.own_parameters().len(), 3);
+
+        let wide: Map<String, Value> = (0..=PARAMETERS_MAX).map(|n| (format!("p{n}"), json!({}))).collect();
+        let wide = Schema::from_value(&json!({ "properties": wide })).expect("a schema");
+        assert_eq!((wide.parameters().len(), wide.own_parameters().len()), (PARAMETERS_MAX, PARAMETERS_MAX));
     }
 }

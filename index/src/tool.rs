@@ -119,8 +119,8 @@ impl Tool {
         }
         text.push_str(". ");
         text.push_str(&self.description);
-        let parameters = self.input_schema.as_ref().map(Schema::parameters).unwrap_or_default();
-        for (place, parameter) in parameters.iter().filter(|parameter| parameter.depth == 0).enumerate() {
+        let parameters = self.input_schema.as_ref().map(Schema::own_parameters).unwrap_or_default();
+        for (place, parameter) in parameters.iter().enumerate() {
             text.push_str(if place == 0 { " Parameters: " } else { ", " });
             text.push_str(&parameter.name);
         }

@@ -99,8 +99,8 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
 
 /// The tool's own parameters, without those of nested objects.
 fn parameters(tool: &Tool) -> Vec<ParameterBody> {
-    let all = tool.input_schema.as_ref().map(|schema| schema.parameters()).unwrap_or_default();
-    let own = all.into_iter().filter(|parameter| parameter.depth == 0);
-    own.map(|parameter| ParameterBody { name: parameter.name, kind: parameter.kind, required: parameter.required })
+    let own = tool.input_schema.as_ref().map(|schema| schema.own_parameters()).unwrap_or_default();
+    own.into_iter()
+        .map(|parameter| ParameterBody { name: parameter.name, kind: parameter.kind, required: parameter.required })
         .collect()
 }
