@@ -64,6 +64,8 @@ pub(crate) struct Served {
     pub part: usize,
     /// 1 is best.
     pub rank: usize,
+    /// Whether the whole query did not find it, so that all that is known of it is known with this part.
+    pub by_part_alone: bool,
 }
 
 /// The documents of one leg's list, or of both, each with its place in either. A score alone is what a single leg says.
@@ -155,7 +157,8 @@ const WHOLE: f32 = 3.0;
 /// that it is what was asked for, divided by its rank, in the list where that is highest. So the first of each part stand
 /// early, before the second of any. The odds are logarithmic, and all alike where a single leg ran.
 ///
-/// A candidate keeps what is known of it with the whole query, where that found it.
+/// A candidate keeps what is known of it with the whole query, where that found it, and has else what is known of it with the
+/// part that it serves.
 pub(crate) fn cover(whole: Vec<Candidate>, parts: Vec<Vec<Candidate>>) -> Vec<Candidate> {
     let standing = |rank: usize, candidate: &Candidate, weight: f32| {
         candidate.signals.map_or(0.0, |signals| log_odds(&signals)) + (weight / rank as f32).ln()
@@ -171,11 +174,19 @@ pub(crate) fn cover(whole: Vec<Candidate>, parts: Vec<Vec<Candidate>>) -> Vec<Ca
         for (rank, candidate) in (1..).zip(list) {
             let score = standing(rank, &candidate, 1.0);
             let best = served_best.entry(candidate.document).or_insert(f32::NEG_INFINITY);
-            let covered = covered.entry(candidate.document).or_insert(Candidate { score, ..candidate });
-            covered.score = covered.score.max(score);
-            if score > *best {
-                *best = score;
-                covered.served = Some(Served { part, rank });
+            if score <= *best {
+                continue;
+            }
+            *best = score;
+            match covered.get_mut(&candidate.document) {
+                Some(found) if found.served.is_none_or(|served| !served.by_part_alone) => {
+                    found.score = found.score.max(score);
+                    found.served = Some(Served { part, rank, by_part_alone: false });
+                }
+                _ => {
+                    let served = Some(Served { part, rank, by_part_alone: true });
+                    covered.insert(candidate.document, Candidate { score, served, ..candidate });
+                }
             }
         }
     }
@@ -239,6 +250,29 @@ mod tests {
         rerank(&mut candidates, &[0.0, 9.0, 1.0]);
         assert_eq!(documents(&candidates), [2, 1, 3, 4]);
         assert_eq!(candidates[3].rerank, None);
+    }
+
+    /// What two legs find, with a cosine each.
+    fn found(cosines: &[(u32, f32)]) -> Vec<Candidate> {
+        let mut found = join(Some(&list(cosines)), Some(&list(cosines)));
+        fuse(&mut found, QueryClass::Intent, |candidate| {
+            let cosine = candidate.dense.map_or(0.0, |(_, cosine)| cosine);
+            Signals { dense: cosine, cosine, ..Signals::default() }
+        });
+        found
+    }
+
+    #[test]
+    fn what_is_known_of_a_covered_candidate_is_of_one_search() {
+        let (whole, served_late) = (found(&[(1, 0.6)]), found(&[(2, 0.5), (3, 0.4), (1, 0.2)]));
+        let served_first = found(&[(3, 0.7), (1, 0.5)]);
+        let covered = cover(whole.clone(), vec![served_late, served_first.clone()]);
+        let of = |document: u32| covered.iter().find(|one| one.document == document).expect("it was found");
+        let known = |one: &Candidate| (one.lexical, one.dense, one.signals, one.fused);
+        assert_eq!(of(1).served, Some(Served { part: 1, rank: 2, by_part_alone: false }));
+        assert_eq!(known(of(1)), known(&whole[0]), "the whole query found it");
+        assert_eq!(of(3).served, Some(Served { part: 1, rank: 1, by_part_alone: true }));
+        assert_eq!(known(of(3)), known(&served_first[0]), "the second part has it first");
     }
 
     #[test]

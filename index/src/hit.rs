@@ -67,7 +67,7 @@ pub struct Explanation {
     pub lexical: Option<LegScore>,
     /// Its place in the vector leg; likewise.
     pub dense: Option<LegScore>,
-    /// As what kind of text the query was read, or the part that the hit serves: it decides what the signals count.
+    /// As what kind of text the query was read, or the part where only that found the hit: it decides what the signals count.
     pub class: QueryClass,
     /// What fusion went by; `None` where a single leg ran.
     pub signals: Option<Signals>,

@@ -346,7 +346,8 @@ fn hit(
     parts: &[&str],
 ) -> Result<Hit, SearchError> {
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
-    let found_by = candidate.served.and_then(|served| parts.get(served.part).copied()).unwrap_or(&request.query);
+    let by_part = candidate.served.filter(|served| served.by_part_alone);
+    let found_by = by_part.and_then(|served| parts.get(served.part).copied()).unwrap_or(&request.query);
     let tool = snapshot.tool(candidate.document)?;
     let alternatives = match request.collapse {
         true => alternatives(snapshot, allowed, candidate)?,

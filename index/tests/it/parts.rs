@@ -1,6 +1,6 @@
 //! A query that asks for several things.
 
-use shortlist_index::{Answer, DEPTH_MAX, Grant, Mode, Models, SearchRequest, Snapshot, Tool, search};
+use shortlist_index::{Answer, DEPTH_MAX, Explanation, Grant, Mode, Models, SearchRequest, Snapshot, Tool, search};
 
 use crate::catalog::{Published, models, tool};
 
@@ -41,6 +41,25 @@ fn an_answer_covers_the_parts_and_each_hit_says_which() {
             );
         }
         assert!(answer.hits.is_sorted_by(|a, b| a.score >= b.score));
+    }
+}
+
+/// The query is a passage, and each of its parts is a short request: what is told of a hit is of one of the two readings.
+#[test]
+fn a_hit_that_the_whole_query_finds_is_explained_by_the_whole_query() {
+    const PASSAGE: &str = "Translate the text of the long letter that came this morning from the office in Dhaka into Bengali. \
+        Then cancel the insurance policy of the old car that was sold last week, and finally restart the web server of the shop.";
+    let snapshot = snapshot();
+    for mode in [Mode::Lexical, Mode::Hybrid] {
+        let request = SearchRequest { mode, explain: true, limit: DEPTH_MAX, ..SearchRequest::new(PASSAGE) };
+        let whole = ask(&snapshot, &models(), &SearchRequest { whole: true, ..request.clone() });
+        let answer = ask(&snapshot, &models(), &request);
+        assert_eq!((answer.parts.len(), answer.hits.len()), (3, whole.hits.len()));
+        for hit in answer.hits {
+            let of_whole = whole.hits.iter().find(|one| one.tool == hit.tool).expect("the whole query finds it");
+            let told = hit.explanation.map(|explanation| Explanation { part_rank: None, ..explanation });
+            assert_eq!(told, of_whole.explanation, "{mode}: {}", hit.tool.reference);
+        }
     }
 }
 
