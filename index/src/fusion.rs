@@ -155,13 +155,16 @@ const WHOLE: f32 = 3.0;
 
 /// One list of those that a query and its parts found, best first, which covers the parts: a candidate's score is the odds
 /// that it is what was asked for, divided by its rank, in the list where that is highest. So the first of each part stand
-/// early, before the second of any. The odds are logarithmic, and all alike where a single leg ran.
+/// early, before the second of any. The odds are logarithmic, and all alike where a single leg ran for one of the lists: the
+/// odds of another would be compared with none.
 ///
 /// A candidate keeps what is known of it with the whole query, where that found it, and has else what is known of it with the
 /// part that it serves.
 pub(crate) fn cover(whole: Vec<Candidate>, parts: Vec<Vec<Candidate>>) -> Vec<Candidate> {
+    let both_legs_ran = parts.iter().chain([&whole]).flatten().all(|candidate| candidate.signals.is_some());
     let standing = |rank: usize, candidate: &Candidate, weight: f32| {
-        candidate.signals.map_or(0.0, |signals| log_odds(&signals)) + (weight / rank as f32).ln()
+        let signals = candidate.signals.filter(|_| both_legs_ran);
+        signals.map_or(0.0, |signals| log_odds(&signals)) + (weight / rank as f32).ln()
     };
     let mut covered: BTreeMap<u32, Candidate> = BTreeMap::new();
     for (rank, mut candidate) in (1..).zip(whole) {
@@ -260,6 +263,14 @@ mod tests {
             Signals { dense: cosine, cosine, ..Signals::default() }
         });
         found
+    }
+
+    #[test]
+    fn odds_count_for_nothing_where_one_list_has_none() {
+        let (whole, part) = (found(&[(1, 0.2), (2, 0.1)]), found(&[(3, 0.3), (4, 0.2)]));
+        let by_words = join(Some(&list(&[(5, 9.0), (6, 8.0)])), None);
+        // The odds of 0.2 are far below even ones, and no hit of words alone is ahead of the whole query's first by them.
+        assert_eq!(documents(&cover(whole, vec![part, by_words])), [1, 2, 3, 5, 4, 6]);
     }
 
     #[test]
