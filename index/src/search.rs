@@ -277,13 +277,13 @@ pub(crate) fn leg_places(
         let place = list.iter().position(|scored| scored.document == document)?;
         Some(LegScore { rank: place + 1, score: list.get(place)?.score })
     };
-    let lexical = match request.mode {
-        Mode::Dense => None,
-        Mode::Lexical | Mode::Hybrid => place(snapshot.lexical.search(&request.query, allowed)?.best(all)),
-    };
     let vector = match request.mode {
         Mode::Lexical => None,
         Mode::Dense | Mode::Hybrid => embed_query(snapshot, models, &request.query).ok(),
+    };
+    let lexical = match (request.mode, &vector) {
+        (Mode::Dense, Some(_)) => None,
+        _ => place(snapshot.lexical.search(&request.query, allowed)?.best(all)),
     };
     let dense =
         vector.and_then(|vector| place(dense::nearest(&snapshot.vectors, None, vector.as_slice(), allowed, all).0));

@@ -127,8 +127,9 @@ pub enum Verdict {
 
 /// Says why a tool is not in the answer to a request.
 ///
-/// `asked` is a ref, or what the source calls the record. `allowed` is what the asker may see. Costs a search, and where
-/// the tool is beyond [`DEPTH_MAX`] a full ranking of both legs.
+/// `asked` is a ref, or what the source calls the record; of several tools that it may mean, one that the asker may see is
+/// meant. `allowed` is what the asker may see. Costs a search, and where the tool is beyond [`DEPTH_MAX`] a full ranking of
+/// both legs.
 ///
 /// # Errors
 /// [`SearchError`] as for [`crate::search()`].
@@ -148,8 +149,9 @@ pub fn why_not(
     };
     let reference = asked.parse::<ToolRef>().ok();
     let document = match &reference {
-        Some(reference) => snapshot.document(reference),
-        None => snapshot.document_of_record(asked),
+        // The newest of all may be hidden while an older one is in the answer.
+        Some(reference) => snapshot.readable_document(reference, allowed).or_else(|| snapshot.document(reference)),
+        None => snapshot.document_of_record(asked, allowed),
     };
     let Some(document) = document else {
         let verdict = absent(snapshot, asked, reference.as_ref())?;
@@ -174,6 +176,7 @@ pub fn why_not(
     let degraded = degraded.iter().map(|degraded| degraded.stage).collect();
     let place = candidates.iter().position(|candidate| candidate.document == document);
     let shared = candidates.iter().position(|candidate| candidate.alternatives.contains(&document));
+    let shared = shared.filter(|&place| place < DEPTH_MAX);
     if let Some((place, candidate)) = shared.and_then(|place| Some((place, candidates.get(place)?))) {
         let verdict = Verdict::Alternative { of: snapshot.reference(candidate.document)?.to_string(), rank: place + 1 };
         return Ok(answer(named, verdict, degraded));
@@ -245,8 +248,8 @@ fn rejected_verdict(source: &str, rejection: &Rejection) -> Verdict {
     Verdict::Rejected { source: source.to_owned(), record: rejection.record.clone(), why: rejection.reason.clone() }
 }
 
-/// The rejection of the first of these names that has one. A record may stand behind its position (`line 7: id`), without
-/// its version, or in the reason alone.
+/// The rejection of the first of these names that has one. A record may stand behind its position (`line 7: id`), or have a
+/// version that the name does not say.
 fn rejection<'r>(rejections: &'r [Rejection], names: &[&str]) -> Option<&'r Rejection> {
     let is = |rejection: &Rejection, name: &str| {
         let record = rejection.record.as_str();
@@ -260,7 +263,7 @@ fn rejection<'r>(rejections: &'r [Rejection], names: &[&str]) -> Option<&'r Reje
 fn near(snapshot: &Snapshot, text: &str) -> Result<Vec<String>, SearchError> {
     let everything = snapshot.allow(&Grant::everything());
     let found = snapshot.lexical.search(text, &everything)?.best(NEAR_MAX);
-    found.into_iter().map(|scored| Ok(snapshot.tool(scored.document)?.reference.to_string())).collect()
+    found.into_iter().map(|scored| Ok(snapshot.reference(scored.document)?.to_string())).collect()
 }
 
 /// Why a filter leaves out a tool that is the newest of its kind.

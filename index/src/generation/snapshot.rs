@@ -160,7 +160,7 @@ impl Snapshot {
     /// not exist are both `None`. The way to it leads over the set's own tools alone, so its time says nothing of others.
     /// O(log n).
     pub fn get(&self, allowed: &AllowedSet, tool: &ToolRef) -> Option<Tool> {
-        self.tool(self.named(tool, self.readable_family(tool, allowed))?).ok()
+        self.tool(self.readable_document(tool, allowed)?).ok()
     }
 
     /// Reads a tool whoever may see it; without a version, the newest. For operators alone: callers read by
@@ -174,15 +174,26 @@ impl Snapshot {
         self.named(tool, self.family(tool))
     }
 
-    /// The document whose source calls its record so. Costs a pass over all tools.
-    pub(crate) fn document_of_record(&self, record: &str) -> Option<u32> {
-        (0..self.n_tools() as u32)
-            .find(|&document| self.tool(document).is_ok_and(|tool| tool.provenance.foreign_id == record))
+    /// The document of a tool that the set holds; without a version, the newest that it holds.
+    pub(crate) fn readable_document(&self, tool: &ToolRef, allowed: &AllowedSet) -> Option<u32> {
+        self.named(tool, self.readable_family(tool, allowed))
+    }
+
+    /// The document whose source calls its record so. Of several it is one that a search inside the set finds, else one that
+    /// the set holds, else any. Costs a pass over all tools.
+    pub(crate) fn document_of_record(&self, record: &str, allowed: &AllowedSet) -> Option<u32> {
+        let is_named = |&document: &u32| {
+            let (table, row) = self.tables.at(document);
+            table.foreign_id(row) == record
+        };
+        let theirs = [allowed.searchable(), allowed.readable()];
+        let of_theirs = theirs.into_iter().find_map(|documents| documents.iter().find(is_named));
+        of_theirs.or_else(|| (0..self.n_tools() as u32).find(is_named))
     }
 
     /// The refs of all versions of a tool, oldest first.
     pub(crate) fn versions(&self, tool: &ToolRef) -> Vec<String> {
-        self.family(tool).filter_map(|document| Some(self.tool(document).ok()?.reference.to_string())).collect()
+        self.family(tool).filter_map(|document| Some(self.reference(document).ok()?.to_string())).collect()
     }
 
     /// The version of a tool that a search inside the set finds, deprecated or not.

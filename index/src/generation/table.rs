@@ -133,6 +133,11 @@ impl ToolTable {
         self.names.value(row)
     }
 
+    /// What a tool's source calls its record.
+    pub fn foreign_id(&self, row: usize) -> &str {
+        self.foreign_ids.value(row)
+    }
+
     /// What a tool says that it does: its title, where it has one, and its description.
     pub fn says(&self, row: usize) -> [&str; 2] {
         let title = if self.titles.is_valid(row) { self.titles.value(row) } else { "" };

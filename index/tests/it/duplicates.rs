@@ -124,6 +124,27 @@ fn why_not_names_the_hit_that_says_the_same() {
     assert!(matches!(ask(false, hidden), Verdict::InAnswer { rank: 2, .. }));
 }
 
+#[test]
+fn why_not_names_no_hit_that_is_on_no_page() {
+    let mut all: Vec<Tool> = Vec::new();
+    for n in 0..100 {
+        all.push(tool(&format!("hub://a.t{n:03}"), "Translate text Bengali", "{}"));
+    }
+    for n in 0..98 {
+        all.push(tool(&format!("hub://b.c{n:03}"), "Cancel insurance policy", "{}"));
+    }
+    let copies = ["y", "z"].map(|namespace| format!("hub://{namespace}.last"));
+    all.extend(copies.iter().map(|copy| tool(copy, "Cancel an insurance policy, of whatever kind it may be", "{}")));
+    let snapshot = Published::new(&all).snapshot();
+    let query = "Translate the text into Bengali. Then cancel the insurance policy.";
+    let request = SearchRequest { mode: Mode::Lexical, ..SearchRequest::new(query) };
+    for asked in copies {
+        let allowed = snapshot.allow(&Grant::everything());
+        let verdict = why_not(&snapshot, &models(), &allowed, &request, &asked).expect("a verdict").verdict;
+        assert!(matches!(verdict, Verdict::BeyondDepth { .. }), "{asked}: {verdict:?}");
+    }
+}
+
 /// A random catalog in which some namespaces are copied under other names and in another source, mostly.
 fn with_copies(rng: &mut Rng) -> Vec<Tool> {
     let mut all = tools(rng, 80);

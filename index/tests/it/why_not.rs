@@ -2,11 +2,11 @@
 
 use fastrand::Rng;
 use shortlist_index::{
-    Filter, Grant, Mode, Pattern, Rejection, SearchRequest, Selector, Snapshot, SourceReport, Tool, Verdict, search,
-    why_not,
+    Filter, Grant, Mode, Models, Pattern, Rejection, SearchRequest, Selector, Snapshot, SourceReport, Tool, Verdict,
+    search, why_not,
 };
 
-use crate::catalog::{Published, generation, models, tools};
+use crate::catalog::{Published, generation, models, tool, tools};
 
 fn ask(snapshot: &Snapshot, grant: &Grant, request: &SearchRequest, asked: &str) -> Verdict {
     why_not(snapshot, &models(), &snapshot.allow(grant), request, asked).expect("a verdict").verdict
@@ -68,6 +68,33 @@ fn plain(reference: &str) -> Tool {
     tool.tags.clear();
     tool.provenance.foreign_id = format!("{}:{}", tool.reference.namespace(), tool.reference.name());
     tool
+}
+
+#[test]
+fn of_several_versions_the_askers_own_is_judged() {
+    let snapshot = Published::new(&["1.0.0", "2.0.0"].map(|v| plain(&format!("hub://bills.refund@{v}")))).snapshot();
+    let first = Selector { refs: vec![Pattern::new("*@1.0.0").expect("a pattern")], ..Selector::default() };
+    let bob = Grant::new(vec![first], Vec::new(), Default::default());
+    let request = SearchRequest::new("refund a bill");
+    for asked in ["hub://bills.refund", "hub://bills.refund@1.0.0", "bills:refund"] {
+        assert!(matches!(ask(&snapshot, &bob, &request, asked), Verdict::InAnswer { rank: 1, .. }), "{asked}");
+        let newest = everything(&snapshot, &request, asked);
+        assert_eq!(matches!(newest, Verdict::InAnswer { .. }), !asked.ends_with("1.0.0"), "{asked}");
+    }
+    assert_eq!(ask(&snapshot, &bob, &request, "hub://bills.refund@2.0.0"), Verdict::NoGrant);
+}
+
+#[test]
+fn without_vectors_the_place_is_that_of_the_words_that_ran_instead() {
+    let all: Vec<Tool> = (0..120).map(|n| tool("crowd", &format!("t{n:03}"), "Translates a text.")).collect();
+    let snapshot = Published::new(&all).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    let request = SearchRequest { mode: Mode::Dense, ..SearchRequest::new("translate a text") };
+    let why = why_not(&snapshot, &Models::default(), &allowed, &request, "hub://crowd.t119").expect("a verdict");
+    let Verdict::BeyondDepth { lexical: Some(lexical), dense: None, .. } = why.verdict else {
+        unreachable!("BM25 found it: {:?}", why.verdict);
+    };
+    assert_eq!((lexical.rank, why.degraded), (120, vec!["dense"]));
 }
 
 #[test]
