@@ -32,7 +32,7 @@ const NAMESPACE_TOOLS_MAX: usize = 512;
 const PLACES_MAX: usize = 8;
 
 /// Takes candidates that say the same as a better one out of the list, which must be best first, and names them there. Costs
-/// the names of all candidates, the texts of those whose name another has too, and the schemas of those whose text too.
+/// the names of all candidates, the texts of those whose name another has too, and a parse of the schemas of those whose text too.
 pub(crate) fn collapse(
     snapshot: &Snapshot,
     allowed: &AllowedSet,
@@ -44,7 +44,7 @@ pub(crate) fn collapse(
     names.iter().for_each(|name| *n_named.entry(name).or_default() += 1);
 
     let query = plain(query);
-    let mut copies = Copies { snapshot, allowed, query: query.split(' ').collect(), namespaces: HashMap::new() };
+    let mut copies = Copies::new(snapshot, allowed, &query);
     let mut first: Vec<Candidate> = Vec::with_capacity(candidates.len());
     let mut places: HashMap<(&str, String), Vec<usize>> = HashMap::new();
     for (candidate, name) in candidates.into_iter().zip(&names) {
@@ -87,9 +87,16 @@ struct Copies<'a> {
     query: HashSet<&'a str>,
     /// The different names in each namespace, sorted, by its first document; none where there are too many.
     namespaces: HashMap<u32, Vec<&'a str>>,
+    /// The names of the own parameters of each tool that was compared, sorted, by its document.
+    parameters: HashMap<u32, Vec<String>>,
 }
 
 impl<'a> Copies<'a> {
+    fn new(snapshot: &'a Snapshot, allowed: &'a AllowedSet, query: &'a str) -> Self {
+        let query = query.split(' ').collect();
+        Self { snapshot, allowed, query, namespaces: HashMap::new(), parameters: HashMap::new() }
+    }
+
     /// Whether a tool of the same name and text as a better one is a copy of it: it takes the same parameters and stands in
     /// another namespace, at least half of the larger of the two namespaces is in both, and the query does not name its
     /// namespace, which alone tells them apart.
@@ -108,8 +115,11 @@ impl<'a> Copies<'a> {
         if of_two.split(' ').any(told_by) {
             return false;
         }
-        let parameters = self.parameters(better);
-        if parameters != self.parameters(other) || (parameters.is_empty() && text.split(' ').count() < WORDS_MIN) {
+        for document in [better, other] {
+            self.parameters.entry(document).or_insert_with(|| parameters(snapshot, document));
+        }
+        let parameters = &self.parameters[&better];
+        if *parameters != self.parameters[&other] || (parameters.is_empty() && text.split(' ').count() < WORDS_MIN) {
             return false;
         }
         for range in [one, two] {
@@ -124,14 +134,6 @@ impl<'a> Copies<'a> {
         }
     }
 
-    /// The names of a tool's own parameters, without those of nested objects.
-    fn parameters(&self, document: u32) -> Vec<String> {
-        let own = self.snapshot.input_schema(document).as_ref().map(Schema::own_parameters).unwrap_or_default();
-        let mut names: Vec<String> = own.into_iter().map(|parameter| parameter.name).collect();
-        names.sort_unstable();
-        names
-    }
-
     fn names_in(&self, documents: Range<u32>) -> Vec<&'a str> {
         let (snapshot, readable) = (self.snapshot, self.allowed.readable());
         if readable.range_cardinality(documents.clone()) > NAMESPACE_TOOLS_MAX as u64 {
@@ -142,6 +144,14 @@ impl<'a> Copies<'a> {
         names.dedup();
         names
     }
+}
+
+/// The names of a tool's own parameters, sorted. Costs a parse of its schema.
+fn parameters(snapshot: &Snapshot, document: u32) -> Vec<String> {
+    let own = snapshot.input_schema(document).as_ref().map(Schema::own_parameters).unwrap_or_default();
+    let mut names: Vec<String> = own.into_iter().map(|parameter| parameter.name).collect();
+    names.sort_unstable();
+    names
 }
 
 /// How many texts two sorted lists have in common.
