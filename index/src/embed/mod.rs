@@ -75,12 +75,11 @@ pub enum EmbedError {
         reason: String,
     },
     /// The inference failed.
-    #[error("inference with model {model} failed")]
+    #[error("inference with model {model} failed: {source}")]
     Inference {
         /// The model's name.
         model: String,
         /// ONNX Runtime's error.
-        #[source]
         source: ort::Error,
     },
     /// The model gave a tensor of another shape than its description says.
@@ -122,4 +121,17 @@ pub trait Embedder: Send + Sync {
         texts: &[&str],
         on_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Embedding>, EmbedError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a degraded answer says of it is this text alone.
+    #[test]
+    fn a_failed_inference_says_why() {
+        let source = ort::Error::new("the model gives no output");
+        let error = EmbedError::Inference { model: "m".to_owned(), source };
+        assert_eq!(error.to_string(), "inference with model m failed: the model gives no output");
+    }
 }
