@@ -36,10 +36,7 @@ impl Store {
         if self.above()? >= number {
             return Ok(());
         }
-        let (path, next) = (self.home().join(ABOVE), self.home().join("ABOVE.next"));
-        fs::write(&next, format!("{number}\n")).map_err(io("write", &next))?;
-        build::sync(&next).map_err(io("flush", &next))?;
-        fs::rename(&next, &path).map_err(io("replace", &path))
+        self.replace(ABOVE, format!("{number}\n").as_bytes())
     }
 
     /// The number kept by [`Store::number_above`]; 0 where there is none.

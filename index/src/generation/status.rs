@@ -11,7 +11,6 @@ use std::io::Read;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::build;
 use super::error::StoreError;
 use super::store::{Store, WriteLock, io};
 
@@ -171,12 +170,9 @@ impl Store {
 
     /// Replaces a small file beside the generations in one step.
     pub(super) fn write_state(&self, _: &WriteLock, file: &str, state: &impl Serialize) -> Result<(), StoreError> {
-        let (path, next) = (self.home().join(file), self.home().join(format!("{file}.next")));
-        let text = serde_json::to_vec_pretty(state).map_err(|error| io("write", &next)(error.into()))?;
-        fs::write(&next, text).map_err(io("write", &next))?;
-        build::sync(&next).map_err(io("flush", &next))?;
-        fs::rename(&next, &path).map_err(io("replace", &path))?;
-        build::sync(self.home()).map_err(io("flush", self.home()))
+        let text = serde_json::to_vec_pretty(state);
+        let text = text.map_err(|error| io("write", &self.home().join(file))(error.into()))?;
+        self.replace(file, &text)
     }
 }
 

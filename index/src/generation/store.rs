@@ -223,8 +223,14 @@ impl Store {
         if !self.generation(number).is_dir() {
             return Err(StoreError::Missing(number));
         }
-        let (path, next) = (self.home.join("CURRENT"), self.home.join("CURRENT.next"));
-        fs::write(&next, format!("{number}\n")).map_err(io("write", &next))?;
+        self.replace("CURRENT", format!("{number}\n").as_bytes())
+    }
+
+    /// Replaces a file beside the generations in one step: a reader sees the old content or the new, and what is there when
+    /// this returns is there after a power cut.
+    pub(super) fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (path, next) = (self.home.join(file), self.home.join(format!("{file}.next")));
+        fs::write(&next, bytes).map_err(io("write", &next))?;
         build::sync(&next).map_err(io("flush", &next))?;
         fs::rename(&next, &path).map_err(io("replace", &path))?;
         build::sync(&self.home).map_err(io("flush", &self.home))
