@@ -170,6 +170,19 @@ pub enum StoreError {
         /// Its content, cut to 80 characters.
         got: String,
     },
+    /// `ABOVE` holds no number.
+    #[error(
+        "{path} should hold the highest number that was given out elsewhere and holds {got:?}; `shortlist sync --publish-to URL` asks there and writes it anew; remove it where nothing is published"
+    )]
+    Above {
+        /// Which file.
+        path: PathBuf,
+        /// Its content, cut to 80 characters.
+        got: String,
+    },
+    /// Every number up to the largest was given out.
+    #[error("no generation of {0} can follow number {max}, the largest there is; use another home (--home)", max = u64::MAX)]
+    NoNumberLeft(PathBuf),
     /// There is no such generation.
     #[error("there is no generation {0}; `shortlist generations list` shows those there are")]
     Missing(u64),

@@ -28,15 +28,16 @@ impl Store {
     }
 
     /// The generations built here from now on get numbers above this one: somebody else has given out the numbers up to it,
-    /// and a number means one content for good.
+    /// and a number means one content for good. Replaces one kept before that cannot be read.
     ///
     /// # Errors
     /// When the number cannot be kept.
     pub fn number_above(&self, _: &WriteLock, number: u64) -> Result<(), StoreError> {
-        if self.above()? >= number {
-            return Ok(());
+        match self.above() {
+            Ok(above) if above >= number => Ok(()),
+            Ok(_) | Err(StoreError::Above { .. }) => self.replace(ABOVE, format!("{number}\n").as_bytes()),
+            Err(error) => Err(error),
         }
-        self.replace(ABOVE, format!("{number}\n").as_bytes())
     }
 
     /// The number kept by [`Store::number_above`]; 0 where there is none.
@@ -44,9 +45,13 @@ impl Store {
         let path = self.home().join(ABOVE);
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            // Bytes that are no text are no number either.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                Err(StoreError::Above { path, got: error.to_string() })
+            }
             Err(source) => Err(io("read", &path)(source)),
             Ok(text) => {
-                text.trim().parse().map_err(|_| StoreError::Current { path, got: text.chars().take(80).collect() })
+                text.trim().parse().map_err(|_| StoreError::Above { path, got: text.chars().take(80).collect() })
             }
         }
     }

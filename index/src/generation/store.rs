@@ -211,7 +211,8 @@ impl Store {
     /// Above every number ever seen here, so that a number means one content for good.
     fn next_number(&self) -> Result<u64, StoreError> {
         let current = self.current().ok().flatten();
-        Ok(self.list()?.last().copied().max(current).unwrap_or(0).max(self.above()?) + 1)
+        let highest = self.list()?.last().copied().max(current).unwrap_or(0).max(self.above()?);
+        highest.checked_add(1).ok_or_else(|| StoreError::NoNumberLeft(self.home.clone()))
     }
 
     /// Makes a generation current, for example to roll back. It is replaced in one step: a reader sees the old number or

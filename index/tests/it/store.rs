@@ -96,6 +96,35 @@ fn rolling_back_is_one_step_and_numbers_are_never_given_twice() {
 }
 
 #[test]
+fn a_damaged_number_to_be_above_is_told_as_such_and_written_anew() {
+    let (published, all) = two_generations();
+    let lock = published.store.lock().expect("nobody else writes");
+    let above = published.store.home().join("ABOVE");
+    for damage in ["", "seven", "-1", "\u{0}"].map(str::as_bytes).into_iter().chain([&[0xff, 0xfe][..]]) {
+        fs::write(&above, damage).expect("it is written");
+        let refused = published.store.publish(&lock, generation(&all), &mut |_| {});
+        let Err(BuildError::Store(error @ StoreError::Above { .. })) = refused else {
+            unreachable!("{damage:?} is no number")
+        };
+        assert!(error.to_string().contains("writes it anew"), "{error}");
+        published.store.number_above(&lock, 7).expect("it is written anew");
+        published.store.number_above(&lock, 5).expect("nothing is to do");
+        assert_eq!(fs::read_to_string(&above).expect("it is there"), "7\n");
+    }
+    assert_eq!(published.store.publish(&lock, generation(&all), &mut |_| {}).expect("it is published"), 8);
+}
+
+#[test]
+fn after_the_largest_number_nothing_is_built() {
+    let (published, all) = two_generations();
+    let lock = published.store.lock().expect("nobody else writes");
+    published.store.number_above(&lock, u64::MAX).expect("it is kept");
+    let refused = published.store.publish(&lock, generation(&all), &mut |_| {});
+    assert!(matches!(refused, Err(BuildError::Store(StoreError::NoNumberLeft(_)))), "{refused:?}");
+    assert_eq!(published.snapshot().number(), 2);
+}
+
+#[test]
 fn only_one_process_writes() {
     let (published, _) = two_generations();
     let _lock = published.store.lock().expect("nobody else writes");
