@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 
 use crate::tool_ref::ToolRef;
 
-/// The most rows in both layers together: a place is a row and one bit.
+/// The most rows of a layer: a place is a row and one bit.
 pub(crate) const ROWS_MAX: usize = 1 << 31;
 /// The base, and the place of its part in [`Layered`].
 pub(crate) const BASE: usize = 0;

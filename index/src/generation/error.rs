@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use arrow::error::ArrowError;
 use thiserror::Error;
 
+use crate::places::ROWS_MAX;
 use crate::tool_ref::ToolRef;
 
 /// Why a generation was not built. Nothing was published, and what was current still is.
@@ -14,8 +15,8 @@ pub enum BuildError {
     /// Two tools have the same ref.
     #[error("two tools have the ref {0}; a source must give each tool one")]
     Duplicate(Box<ToolRef>),
-    /// More tools than a document number can count.
-    #[error("{0} tools are more than one generation holds ({max})", max = u32::MAX)]
+    /// More tools than a layer has rows.
+    #[error("{0} tools are more than one generation holds ({ROWS_MAX})")]
     TooMany(usize),
     /// A vector has another length than the generation's.
     #[error("the vector of {tool} has {got} dimensions, expected {expected}; was it made by another model?")]
@@ -130,13 +131,13 @@ pub enum OpenError {
         part: &'static str,
     },
     /// The parts disagree about how many tools there are.
-    #[error("generation {number} is inconsistent: {part} has {got} tools, the manifest {expected}")]
+    #[error("generation {number} is inconsistent: {part} has {got} tools, expected {expected}")]
     Count {
         /// Which generation.
         number: u64,
         /// Which part.
         part: &'static str,
-        /// The manifest's count.
+        /// The manifest's count of all tools, or of a layer's part the count of the layer's table.
         expected: usize,
         /// The part's.
         got: usize,

@@ -119,7 +119,7 @@ fn is_below(file: &str, folder: &str, part: &str) -> bool {
 
 /// Puts the tools into ref order and refuses what cannot be a layer.
 fn check(tools: &mut [(Tool, Embedding)], dimension: usize) -> Result<(), BuildError> {
-    if tools.len() >= ROWS_MAX {
+    if tools.len() > ROWS_MAX {
         return Err(BuildError::TooMany(tools.len()));
     }
     tools.sort_by(|(a, _), (b, _)| a.reference.cmp(&b.reference));
