@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{ArrayViewD, Axis, Ix2, Ix3};
+use ndarray::{ArrayView2, ArrayViewD, Axis, Ix2, Ix3};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
@@ -13,7 +13,7 @@ use super::model::{ModelError, ModelFolder, ModelKind, Pooling};
 use super::runtime::Runtime;
 use super::{EmbedError, Embedder, Embedding, ModelFingerprint, TextRole};
 
-/// The most tokens, padding included, of one batch of a batch-invariant model: what fits a core's cache.
+/// The most tokens of one batch of a batch-invariant model: what fits a core's cache.
 const BATCH_TOKENS_MAX: usize = 2_048;
 /// The most bytes of a text that are tokenized, for each token that the model reads: no word piece of prose is longer, and
 /// a text of megabytes costs no more than one of a page.
@@ -21,9 +21,9 @@ const BYTES_PER_TOKEN_MAX: usize = 24;
 
 /// Turns text into vectors with a model folder's bi-encoder.
 ///
-/// A batch-invariant model runs in batches of texts of about the same length. Any other (a dynamically quantised one scales
-/// its activations over the whole batch) runs one text at a time, unpadded, so that the same text always gets the same
-/// vector. Bring one session for each core.
+/// Nothing is padded. A batch-invariant model runs in batches of texts of the same number of tokens. Any other (a dynamically
+/// quantised one scales its activations over the whole batch) runs one text at a time, so that the same text always gets the
+/// same vector. Bring one session for each core.
 pub struct OnnxEmbedder {
     model: String,
     fingerprint: ModelFingerprint,
@@ -77,10 +77,9 @@ impl OnnxEmbedder {
             .map_err(|error| EmbedError::Tokenize { model: self.model.clone(), reason: error.to_string() })
     }
 
-    /// Runs the model over texts, padded to the longest.
+    /// Runs the model over texts of the same length.
     fn run(&self, batch: &[&Encoding]) -> Result<Vec<Embedding>, EmbedError> {
-        let n_tokens = batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
-        self.sessions.run(&self.model, batch, n_tokens, |output| {
+        self.sessions.run(&self.model, batch, |output| {
             let shape = || EmbedError::Shape {
                 model: self.model.clone(),
                 expected: format!("[{}, tokens, {}] or [{0}, {1}]", batch.len(), self.dimension),
@@ -94,18 +93,17 @@ impl OnnxEmbedder {
                 return Ok(pooled.outer_iter().map(|row| Embedding::from_unnormalised(row.to_vec())).collect());
             }
             let tokens = output.view().into_dimensionality::<Ix3>().map_err(|_| shape())?;
-            if tokens.len_of(Axis(1)) != n_tokens {
+            if batch.iter().any(|encoding| encoding.len() != tokens.len_of(Axis(1))) {
                 return Err(shape());
             }
-            let pool = |(place, encoding): (usize, &&Encoding)| {
-                let rows = tokens.index_axis(Axis(0), place);
+            let pool = |rows: ArrayView2<'_, f32>| {
                 let vector = match self.pooling {
                     Pooling::Cls => rows.row(0).to_vec(),
-                    Pooling::Mean => rows.slice_axis(Axis(0), (0..encoding.len()).into()).sum_axis(Axis(0)).to_vec(),
+                    Pooling::Mean => rows.sum_axis(Axis(0)).to_vec(),
                 };
                 Embedding::from_unnormalised(vector)
             };
-            Ok(batch.iter().enumerate().map(pool).collect())
+            Ok(tokens.outer_iter().map(pool).collect())
         })
     }
 }
@@ -132,7 +130,7 @@ impl Embedder for OnnxEmbedder {
     ) -> Result<Vec<Embedding>, EmbedError> {
         let encodings: Vec<Encoding> =
             texts.par_iter().map(|text| self.tokenize(role, text)).collect::<Result<_, _>>()?;
-        // Longest first: neighbours need little padding, and no core is left with a long text at the end.
+        // Longest first: equal lengths are neighbours, and no core is left with a long text at the end.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&place| (std::cmp::Reverse(encodings[place].len()), place));
 
@@ -181,12 +179,11 @@ impl SessionPool {
         Ok(Self { idle, give_back })
     }
 
-    /// Runs the model over the encodings, padded to `n_tokens`, and reads its first output.
+    /// Runs the model over encodings of the same length, and reads its first output.
     pub fn run<T>(
         &self,
         model: &str,
         batch: &[&Encoding],
-        n_tokens: usize,
         read: impl FnOnce(ArrayViewD<'_, f32>) -> Result<T, EmbedError>,
     ) -> Result<T, EmbedError> {
         let failed = |source| EmbedError::Inference { model: model.to_owned(), source };
@@ -194,7 +191,7 @@ impl SessionPool {
         let session = self.idle.recv().map_err(|_| gone())?;
         let mut lease = Lease { session: Some(session), give_back: &self.give_back };
         let session = lease.session.as_mut().ok_or_else(gone)?;
-        run_session(session, batch, n_tokens, failed, read)
+        run_session(session, batch, failed, read)
     }
 }
 
@@ -217,10 +214,10 @@ impl Drop for Lease<'_> {
 fn run_session<T>(
     session: &mut Session,
     batch: &[&Encoding],
-    n_tokens: usize,
     failed: impl Fn(ort::Error) -> EmbedError + Copy,
     read: impl FnOnce(ArrayViewD<'_, f32>) -> Result<T, EmbedError>,
 ) -> Result<T, EmbedError> {
+    let n_tokens = batch.first().map_or(0, |encoding| encoding.len());
     let mut inputs = Vec::with_capacity(3);
     for input in session.inputs() {
         let field = match input.name() {
@@ -232,7 +229,6 @@ fn run_session<T>(
         let mut values = Vec::with_capacity(batch.len() * n_tokens);
         for encoding in batch {
             values.extend(field(encoding).iter().map(|&id| i64::from(id)));
-            values.resize(values.len() + n_tokens - encoding.len(), 0);
         }
         let tensor = Tensor::from_array(([batch.len(), n_tokens], values)).map_err(failed)?;
         inputs.push((input.name().to_owned(), tensor));

@@ -43,7 +43,7 @@ impl CrossEncoder {
             .tokenizer
             .encode_fast(pair, true)
             .map_err(|error| EmbedError::Tokenize { model: self.model.clone(), reason: error.to_string() })?;
-        self.sessions.run(&self.model, &[&encoding], encoding.len(), |output| match output.as_slice() {
+        self.sessions.run(&self.model, &[&encoding], |output| match output.as_slice() {
             Some(&[score]) => Ok(score),
             _ => Err(EmbedError::Shape {
                 model: self.model.clone(),
