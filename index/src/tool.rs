@@ -197,11 +197,28 @@ fn first_sentence(text: &str) -> &str {
 }
 
 fn shorten(line: &str) -> String {
-    match line.char_indices().nth(SUMMARY_CHARS_MAX) {
-        None => line.to_owned(),
-        Some((end, _)) => {
+    // Of a line that is too long, the last place is the ellipsis'.
+    let mut last = line.char_indices().skip(SUMMARY_CHARS_MAX - 1);
+    match (last.next(), last.next()) {
+        (Some((end, _)), Some(_)) => {
             let cut = line[..end].rfind(' ').unwrap_or(end);
             format!("{}…", line[..cut].trim_end())
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_never_longer_than_it_says() {
+        for n in SUMMARY_CHARS_MAX - 2..SUMMARY_CHARS_MAX + 3 {
+            let word = "я".repeat(n);
+            assert_eq!(shorten(&word).chars().count(), n.min(SUMMARY_CHARS_MAX), "{n}");
+            let words = format!("{} {}", "a".repeat(20), "b".repeat(n - 21));
+            assert_eq!(shorten(&words).chars().count(), if n > SUMMARY_CHARS_MAX { 21 } else { n }, "{n}");
         }
     }
 }
