@@ -15,8 +15,8 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     /// The pieces of the query that ask for something of their own, in its order; none where it asks for one thing.
     pub parts: Vec<String>,
-    /// Whether the first hit (of the first page) is likely what was asked for; `None` where only one leg ran, unless the
-    /// query names it.
+    /// Whether the first hit (of the first page) is likely what was asked for. `None` where only one leg ran and found
+    /// something that the query does not name; where nothing was found it is [`Confidence::None`].
     pub confidence: Option<Confidence>,
     /// Whether a next page would hold hits.
     pub more: bool,

@@ -171,7 +171,8 @@ impl Attributes {
         parts.into_iter().flatten().reduce(|selected, part| selected & part).unwrap_or_else(|| self.all())
     }
 
-    /// Of the readable documents, those that a search without a filter may find: the newest of each family.
+    /// Of the readable documents, those that a search may find by their version: the newest of each family. Deprecated ones
+    /// are among them; what a request leaves out is [`Attributes::filtered`]'s to say.
     pub fn newest(&self, readable: &RoaringBitmap) -> RoaringBitmap {
         let mut newest = readable.clone();
         for family in &self.families {

@@ -151,8 +151,8 @@ pub(crate) struct SearchToolsAnswer {
     pub(crate) hits: Vec<HitBody>,
     /// The pieces of the query that ask for something of their own, in its order; empty where it asks for one thing.
     pub(crate) parts: Vec<String>,
-    /// Whether the first hit is likely what was asked for: `exact`, `strong`, `weak` or `none`. Null where only one stage
-    /// searched.
+    /// Whether the first hit is likely what was asked for: `exact`, `strong`, `weak` or `none`, as it is without hits. Null
+    /// where only one stage searched and found something that the query does not name.
     pub(crate) confidence: Option<ConfidenceBody>,
     /// What to do about a confidence of `weak` or `none`; else null.
     pub(crate) advice: Option<&'static str>,
