@@ -1,5 +1,9 @@
 //! [`parts`]: the requests that a query is made of, by rule.
 
+mod request;
+
+use request::{Behind, QUESTIONS, READ_MAX, VERBS, asks, asks_or_ends_so, is_request, wants, wants_near_end};
+
 /// The most parts of a query. Each is a search of its own, so they are few.
 pub(crate) const PARTS_MAX: usize = 6;
 
@@ -7,42 +11,7 @@ pub(crate) const PARTS_MAX: usize = 6;
 const WORDS_MIN: usize = 3;
 /// How many words a quotation or a bracket may span to be one; beyond that its mark was a slip.
 const QUOTED_MAX: usize = 40;
-/// The most words at which [`asks`] looks, from the first that does not lead on.
-const READ_MAX: usize = 7;
 
-/// What begins a request wherever it stands.
-const VERBS: &str = "add analyse analyze append apply arrange assess attach authenticate begin build calculate cancel \
-    categorize classify clean close collect compare compile compose compress compute conduct configure confirm convert \
-    create debug decrypt delete deploy describe detect determine diagnose disable discover divide download draft draw edit \
-    enable encode encrypt ensure enter establish estimate evaluate examine execute explain explore extract factor fetch \
-    find fix gather generate get give help identify imagine initiate insert inspect install integrate invite invoke kill \
-    learn locate make merge modify monitor move multiply notify obtain open optimize organize perform predict prepare \
-    provide publish purchase read recommend recover remind remove rename render replace reply reserve resize resolve \
-    restart restore retrieve return reverse roll save scan see select send show sign simulate solve sort split start stop \
-    store submit subscribe subtract suggest sum summarise summarize supply tell terminate toggle transcribe transform \
-    translate turn uninstall unlock unsubscribe upload use validate verify view visualise visualize write";
-/// What is a noun as often: at the beginning of a sentence it is a request, behind a conjunction only before a word that a
-/// verb's object begins with.
-const NOUN_VERBS: &str = "access alert archive assign audit backup ban block book browse buy call change chart check clone \
-    commit copy count crop cut design display email export file filter forecast format grant graph guide highlight host \
-    import index join label launch lease lend lift link list load lock log look lookup mail map mark measure message order \
-    pay pick plan play plot post print process promote query quote rank rate record refresh refund register release rent \
-    report request research reset review revoke rotate route run schedule search set share ship spell stream swap switch \
-    sync tag take test track trade train transfer trigger tune update watch work zip";
-/// What the object of a verb begins with.
-const OBJECTS: &str = "a all an another any at each every for if in into it its me my new of on our out some that the their \
-    them these this those through to two up us what whether which";
-/// What a question begins with.
-const QUESTIONS: &str = "how what what's when where where's which who who's whom whose why";
-/// The first word of a question that is told by its second.
-const MODALS: &str = "can could may might must shall should will would";
-const SUBJECTS: &str = "i it one someone there they we you";
-/// Likewise of one that is told by its mark, and the second word then.
-const AUXILIARIES: &str = "are did do does had has have is was were";
-const TOPICS: &str = "a an any i it my our the there they this we you your";
-/// What stands soon after `I` where something is wanted, and what then asks for nothing yet.
-const WANTS: &str = "like must need prefer require should want wanna wish would";
-const HELP: &str = "assistance help";
 /// What says nothing of its own: a part has other words besides these.
 const EMPTY: &str = "a about advice all also am an and another any anything are as assist assistance at available be by can \
     could data detail details do does easily find following for from further get give have help how i i'd i'm idea ideas if \
@@ -63,8 +32,8 @@ const SHORT: &str = "al approx cf dr e.g etc i.e inc mr mrs ms no st vs";
 ///
 /// A part is a sentence that asks, an item of a list that does, or a clause behind a conjunction with a verb of its own; what
 /// only tells, or points back at another part, is none. The rules are of English, so a query in another language has parts
-/// where its question marks show them, and none where words stand
-/// without spaces. Costs a pass over the query, and a look at a few words for each.
+/// where its question marks show them, and none where words stand without spaces. Costs a pass over the query, and a look at
+/// a few words for each.
 pub(crate) fn parts(query: &str) -> Vec<&str> {
     let query = unquoted(query);
     let words = words(query);
@@ -277,64 +246,10 @@ fn trimmed<'w, 'q>(clause: &'w [Word<'q>]) -> &'w [Word<'q>] {
     clause.get(n_leading..).unwrap_or_default()
 }
 
-fn is_request(clause: &[Word<'_>]) -> bool {
-    asks_or_ends_so(clause) || wants_near_end(clause, clause.len())
-}
-
-/// Whether a clause is a request by how it begins or ends.
-fn asks_or_ends_so(clause: &[Word<'_>]) -> bool {
-    asks(clause, Behind::Nothing) || clause.last().is_some_and(|word| word.ends_with(&['?', '？']))
-}
-
-/// Whether a clause is a request by what stands at one of its last `n` words.
-fn wants_near_end(clause: &[Word<'_>], n: usize) -> bool {
-    (clause.len().saturating_sub(n)..clause.len()).any(|place| wants(&clause[place..], clause[0].start))
-}
-
-/// Whether a clause that begins at the byte `from` and ends with these words is a request by the first of them. Looks at
-/// [`READ_MAX`] at the most.
-fn wants(words: &[Word<'_>], from: usize) -> bool {
-    let [first, rest @ ..] = words else { return false };
-    match first.bare.as_str() {
-        "please" => true,
-        "looking" if rest.first().is_some_and(|next| next.bare == "for") => true,
-        _ => first.comma.is_some_and(|comma| comma >= from) && asks(words, Behind::Conjunction),
-    }
-}
-
 /// Whether a clause has words of its own: one, or two where it points back.
 fn says_something(clause: &[Word<'_>]) -> bool {
     let own = clause.iter().filter(|word| !word.bare.is_empty() && !word.is(EMPTY)).count();
     own > usize::from(clause.iter().any(|word| word.is(POINTERS)))
-}
-
-/// What a request may stand behind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
-    /// It begins its sentence.
-    Nothing,
-    /// A word that may as well be followed by a noun.
-    Conjunction,
-}
-
-/// Whether a request begins here. Looks at no more than [`READ_MAX`] words from the first that does not lead.
-fn asks(words: &[Word<'_>], behind: Behind) -> bool {
-    let words = trimmed(words);
-    let Some(first) = words.first() else { return false };
-    let is = |place: usize, list: &str| words.get(place).is_some_and(|word| word.is(list));
-    match first.bare.as_str() {
-        "please" | "kindly" | "just" | "let's" | "i'd" | "we'd" => true,
-        "let" => is(1, "me us"),
-        "i'm" | "we're" => is(1, "interested looking"),
-        "i" | "we" => (1..4)
-            .find(|&place| is(place, WANTS))
-            .is_some_and(|wants| !(wants + 1..wants + 4).any(|place| is(place, HELP))),
-        _ if first.is(VERBS) || first.is(QUESTIONS) => true,
-        _ if first.is(NOUN_VERBS) => behind == Behind::Nothing || is(1, OBJECTS),
-        _ if first.is(MODALS) => is(1, SUBJECTS),
-        _ if first.is(AUXILIARIES) => behind == Behind::Nothing && is(1, TOPICS),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
