@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::confidence::log_odds;
 use crate::query_class::QueryClass;
 use crate::signals::Signals;
+use crate::suspicion::Suspicion;
 
 /// A document and its score, higher is better. A document's number is its tool's place in ref order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +54,8 @@ pub(crate) struct Candidate {
     pub rerank: Option<f32>,
     /// Where it stands among what a part of the query finds, in the list where it stands best.
     pub served: Option<Served>,
+    /// What its text gives cause to suspect, where the request wants that to count.
+    pub suspicion: Option<Suspicion>,
     /// Worse ranked documents that say the same and share its place.
     pub alternatives: Vec<u32>,
 }
@@ -82,6 +85,7 @@ pub(crate) fn join(lexical: Option<&[Scored]>, dense: Option<&[Scored]>) -> Vec<
                 fused: scored.score,
                 rerank: None,
                 served: None,
+                suspicion: None,
                 alternatives: Vec::new(),
             });
             let leg = if leg == 0 { &mut candidate.lexical } else { &mut candidate.dense };
@@ -198,6 +202,38 @@ pub(crate) fn cover(whole: Vec<Candidate>, parts: Vec<Vec<Candidate>>) -> Vec<Ca
     covered
 }
 
+/// Behind how many candidates more a suspected one is put: so many that it is not on the page that agents read.
+const PLACES_LOST: usize = 10;
+
+/// Puts every suspected candidate of a list, best first, behind ten more of those that are not suspected, or at the end where
+/// fewer follow it, with at most the score of the one before it. What is not suspected keeps its score and its order, and
+/// however many suspected ones there are, they cannot carry each other.
+pub(crate) fn demote(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    if candidates.iter().all(|candidate| candidate.suspicion.is_none()) {
+        return candidates;
+    }
+    let mut n_before = 0;
+    let mut placed: Vec<(usize, Candidate)> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        if candidate.suspicion.is_none() {
+            n_before += 1;
+            placed.push((n_before, candidate));
+        } else {
+            placed.push((n_before + PLACES_LOST, candidate));
+        }
+    }
+    placed.sort_by_key(|(n_before, candidate)| (*n_before, candidate.suspicion.is_some()));
+    let mut before = f32::INFINITY;
+    let mut demoted: Vec<Candidate> = placed.into_iter().map(|(_, candidate)| candidate).collect();
+    for candidate in &mut demoted {
+        if candidate.suspicion.is_some() {
+            candidate.score = candidate.score.min(before);
+        }
+        before = candidate.score;
+    }
+    demoted
+}
+
 fn sort(candidates: &mut [Candidate]) {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
 }
@@ -284,6 +320,36 @@ mod tests {
         assert_eq!(known(of(1)), known(&whole[0]), "the whole query found it");
         assert_eq!(of(3).served, Some(Served { part: 1, rank: 1, by_part_alone: true }));
         assert_eq!(known(of(3)), known(&served_first[0]), "the second part has it first");
+    }
+
+    /// Random lists of suspected and other candidates.
+    #[test]
+    fn suspected_candidates_fall_and_the_others_keep_their_order_and_their_scores() {
+        let mut rng = fastrand::Rng::with_seed(6);
+        for _ in 0..2_000 {
+            let n = rng.u32(0..40);
+            let scored: Vec<(u32, f32)> = (0..n).map(|document| (document, 1.0 - 0.01 * document as f32)).collect();
+            let mut before = join(None, Some(&list(&scored)));
+            let often = rng.u32(1..20);
+            for candidate in &mut before {
+                candidate.suspicion = (rng.u32(0..often) == 0).then_some(Suspicion::GivesOrders);
+            }
+            let after = demote(before.clone());
+            let place = |list: &[Candidate], document| list.iter().position(|one| one.document == document);
+            let others = |list: &[Candidate]| -> Vec<Candidate> {
+                list.iter().filter(|one| one.suspicion.is_none()).cloned().collect()
+            };
+            assert_eq!(others(&before), others(&after));
+            assert!(after.array_windows().all(|[one, two]| one.score >= two.score));
+            for suspected in before.iter().filter(|one| one.suspicion.is_some()) {
+                let (was, is) = (place(&before, suspected.document), place(&after, suspected.document));
+                let (was, is) = (was.expect("it is there"), is.expect("it is there"));
+                let ahead = |list: &[Candidate], place: usize| others(&list[..place]).len();
+                let expected = (ahead(&before, was) + PLACES_LOST).min(others(&before).len());
+                assert_eq!(ahead(&after, is), expected, "it stands behind ten more, or behind all");
+                assert!(after[is].score <= before[was].score);
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::confidence::Confidence;
 use crate::query_class::QueryClass;
 use crate::signals::Signals;
+use crate::suspicion::Suspicion;
 use crate::tool::Tool;
 use crate::tool_ref::ToolRef;
 
@@ -77,6 +78,8 @@ pub struct Explanation {
     pub rerank: Option<f32>,
     /// Its rank in the list of the part that it serves; 1 is best.
     pub part_rank: Option<usize>,
+    /// What its text gives cause to suspect, which cost it places.
+    pub suspicion: Option<Suspicion>,
 }
 
 /// A place in one leg.

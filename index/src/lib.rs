@@ -70,6 +70,7 @@ mod query_class;
 mod schema;
 mod scopes;
 mod signals;
+mod suspicion;
 mod tool;
 mod tool_ref;
 
@@ -116,6 +117,7 @@ pub use scopes::ScopeRequirement;
 pub use search::{Models, SearchError, search, search_followed};
 pub use signals::Signals;
 pub use stages::{Stage, Stages};
+pub use suspicion::Suspicion;
 pub use tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 pub use tool_ref::is_forbidden as is_forbidden_character;
 pub use tool_ref::{REF_BYTES_MAX, RefError, ToolRef, check_source};

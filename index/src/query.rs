@@ -82,6 +82,8 @@ pub struct SearchRequest {
     pub filter: Filter,
     /// Whether tools that say the same (forks, mirrors, other versions) share one place, where the best ranked names the others.
     pub collapse: bool,
+    /// Whether tools whose texts are suspected ([`crate::Suspicion`]) lose places. Callers have no say in it; measurements do.
+    pub demote: bool,
     /// Whether hits carry their ranks and scores in each leg.
     pub explain: bool,
 }
@@ -99,6 +101,7 @@ impl SearchRequest {
             whole: false,
             filter: Filter::default(),
             collapse: true,
+            demote: true,
             explain: false,
         }
     }

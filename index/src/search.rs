@@ -9,7 +9,7 @@ use crate::confidence::{Confidence, is_named, log_odds};
 use crate::dense;
 use crate::duplicates::{alternatives, collapse};
 use crate::embed::{Embedder, Embedding, TextRole};
-use crate::fusion::{Candidate, Distribution, Scored, cover, fuse, join, rerank};
+use crate::fusion::{Candidate, Distribution, Scored, cover, demote, fuse, join, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Alternatives, Answer, Degraded, Explanation, Hit, LegScore};
 use crate::lexical::Matches;
@@ -121,6 +121,7 @@ pub fn search_followed(
         || page.iter().map(|candidate| hit(snapshot, allowed, candidate, request, &parts)).collect::<Result<_, _>>();
     let hits: Vec<Hit> = stages.run(Stage::Fetch, fetch)?;
     let confidence = match (candidates.first(), hits.first()) {
+        (Some(first), _) if first.suspicion.is_some() => Some(Confidence::Weak),
         (Some(_), Some(hit)) if request.offset == 0 => confidence(&request.query, &hit.tool, log_odds),
         (Some(first), _) => confidence(&request.query, &snapshot.tool(first.document)?, log_odds),
         (None, _) => Some(Confidence::None),
@@ -167,6 +168,8 @@ pub(crate) fn ranked<'q>(
     if !parts.is_empty() {
         candidates = stages.run(Stage::Fuse, || cover(candidates, of_parts));
     }
+    // Before copies are looked for, so that no honest tool is taken into a suspected one.
+    candidates = demote(candidates);
     if request.collapse {
         candidates = stages.run(Stage::Collapse, || collapse(snapshot, allowed, &request.query, candidates));
     }
@@ -218,6 +221,11 @@ fn found(
             };
             fuse(&mut candidates, QueryClass::of(query), |candidate| legs.signals(candidate));
         }
+        if request.demote {
+            for candidate in &mut candidates {
+                candidate.suspicion = snapshot.suspicion(candidate.document);
+            }
+        }
         candidates
     }))
 }
@@ -227,10 +235,13 @@ fn confidence(query: &str, tool: &Tool, log_odds: Option<f32>) -> Option<Confide
     if is_named(query, &tool.reference, &tool.name) { Some(Confidence::Exact) } else { log_odds.map(Confidence::of) }
 }
 
-/// The odds of the whole query's first candidate, or the mean of its parts' where that is more: the vector of a query of many
-/// parts is like none of the tools that they want. `None` where a single leg ran, or nothing was found.
+/// The odds of the whole query's first candidate that is not suspected, or the mean of its parts' where that is more: the vector
+/// of a query of many parts is like none of the tools that they want. `None` where a single leg ran, or nothing was found.
 fn first_log_odds(whole: &[Candidate], parts: &[Vec<Candidate>]) -> Option<f32> {
-    let first = |list: &[Candidate]| list.first()?.signals.map(|signals| log_odds(&signals));
+    let first = |list: &[Candidate]| {
+        let first = list.iter().find(|candidate| candidate.suspicion.is_none());
+        first?.signals.map(|signals| log_odds(&signals))
+    };
     let of_parts: Option<Vec<f32>> = parts.iter().map(|list| first(list)).collect();
     let mean = of_parts.filter(|odds| !odds.is_empty()).map(|odds| odds.iter().sum::<f32>() / odds.len() as f32);
     [first(whole), mean].into_iter().flatten().reduce(f32::max)
@@ -366,6 +377,7 @@ fn hit(
             fused: candidate.fused,
             rerank: candidate.rerank,
             part_rank: candidate.served.map(|served| served.rank),
+            suspicion: candidate.suspicion,
         }),
     })
 }

@@ -13,6 +13,7 @@ use crate::grant::Grant;
 use crate::hit::LegScore;
 use crate::query::{DEPTH_MAX, SearchRequest};
 use crate::search::{Models, Ranked, SearchError, check, leg_places, ranked};
+use crate::suspicion::Suspicion;
 use crate::tool::Tool;
 use crate::tool_ref::ToolRef;
 
@@ -115,6 +116,8 @@ pub enum Verdict {
         lexical: Option<LegScore>,
         /// Its place by vectors, where that leg found it.
         dense: Option<LegScore>,
+        /// What its text gives cause to suspect, which cost it places.
+        suspicion: Option<Suspicion>,
     },
     /// It is on the page.
     InAnswer {
@@ -122,6 +125,8 @@ pub enum Verdict {
         rank: usize,
         /// Its score.
         score: f32,
+        /// What its text gives cause to suspect, which cost it places.
+        suspicion: Option<Suspicion>,
     },
 }
 
@@ -185,7 +190,7 @@ pub fn why_not(
     let leg = |place: Option<(usize, f32)>| place.map(|(rank, score)| LegScore { rank, score });
     let verdict = match place.and_then(|place| Some((place, candidates.get(place)?))) {
         Some((place, candidate)) if page.contains(&place) => {
-            Verdict::InAnswer { rank: place + 1, score: candidate.score }
+            Verdict::InAnswer { rank: place + 1, score: candidate.score, suspicion: candidate.suspicion }
         }
         Some((place, candidate)) if place < DEPTH_MAX => Verdict::BeyondPage {
             rank: place + 1,
@@ -193,6 +198,7 @@ pub fn why_not(
             score_needed: candidates.get(page.end - 1).map_or(candidate.score, |last| last.score),
             lexical: leg(candidate.lexical),
             dense: leg(candidate.dense),
+            suspicion: candidate.suspicion,
         },
         _ => {
             let (lexical, dense) = leg_places(snapshot, models, &narrowed, request, document)?;
@@ -291,6 +297,9 @@ impl fmt::Display for Verdict {
             Some(LegScore { rank, score }) => format!("{name} ranks it {rank} ({score:.3})"),
             None => format!("{name} does not find it"),
         };
+        let lost = |suspicion: &Option<Suspicion>| {
+            suspicion.map_or_else(String::new, |why| format!("; it was put behind ten more, for its text {why}"))
+        };
         match self {
             Self::NoSuchSource { sources } => write!(f, "there is no such source; there are {}", sources.join(", ")),
             Self::NeverRead { why } => write!(f, "its source was never read: {why}"),
@@ -324,13 +333,16 @@ impl fmt::Display for Verdict {
                 leg("BM25", lexical),
                 leg("the vectors", dense)
             ),
-            Self::BeyondPage { rank, score, score_needed, lexical, dense } => write!(
+            Self::BeyondPage { rank, score, score_needed, lexical, dense, suspicion } => write!(
                 f,
-                "it is ranked {rank} with {score:.3}, and the last hit of the page has {score_needed:.3}; {} and {}",
+                "it is ranked {rank} with {score:.3}, and the last hit of the page has {score_needed:.3}; {} and {}{}",
                 leg("BM25", lexical),
-                leg("the vectors", dense)
+                leg("the vectors", dense),
+                lost(suspicion)
             ),
-            Self::InAnswer { rank, score } => write!(f, "it is in the answer, at rank {rank} with {score:.3}"),
+            Self::InAnswer { rank, score, suspicion } => {
+                write!(f, "it is in the answer, at rank {rank} with {score:.3}{}", lost(suspicion))
+            }
         }
     }
 }

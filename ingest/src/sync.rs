@@ -16,6 +16,7 @@ mod quarantine;
 mod reading;
 mod report;
 mod status;
+mod suspected;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -207,6 +208,7 @@ fn pass(
         Some(_) => delta.into_parts(&mut readings),
         None => (parent.all_tools(&mut readings), Vec::new()),
     };
+    warnings.extend(suspected::warnings(&tools));
     let sources: BTreeMap<String, SourceReport> =
         readings.into_iter().map(|(name, reading)| (name, reading.report)).collect();
 

@@ -12,6 +12,7 @@ mod delta;
 mod error;
 mod install;
 pub(crate) mod ipc;
+mod judged;
 mod layer;
 mod manifest;
 mod quarantine;

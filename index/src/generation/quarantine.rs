@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::store::{Store, WriteLock};
 use crate::schema::Schema;
+use crate::suspicion::Suspicion;
 use crate::tool::Tool;
 
 /// The file's name in the store's folder.
@@ -75,6 +76,13 @@ impl PendingText {
             output_schema: schema(&tool.output_schema),
             deprecation: tool.deprecation.clone(),
         }
+    }
+
+    /// What it gives cause to suspect. Costs a pass over it.
+    pub fn suspicion(&self) -> Option<Suspicion> {
+        let texts = [&self.name, self.title.as_deref().unwrap_or_default(), &self.description];
+        let input = self.input_schema.as_deref().and_then(|schema| Schema::from_json(schema).ok());
+        Suspicion::of_texts(texts, input.as_ref())
     }
 
     /// Its size in bytes.

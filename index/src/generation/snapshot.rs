@@ -24,6 +24,7 @@ use crate::lexical::LexicalIndex;
 use crate::picked::Picked;
 use crate::places::{self, Layered, Places};
 use crate::schema::Schema;
+use crate::suspicion::Suspicion;
 use crate::tool::{ContentHash, Tool};
 use crate::tool_ref::ToolRef;
 
@@ -232,6 +233,13 @@ impl Snapshot {
         })
     }
 
+    /// The tools whose texts are suspected, in ref order, whoever may see them: for operators. Costs a pass over all texts,
+    /// the first time.
+    pub fn suspected(&self) -> impl Iterator<Item = (ToolRef, Suspicion)> + '_ {
+        let documents = 0..self.tables.len() as u32;
+        documents.filter_map(|document| Some((self.reference(document).ok()?, self.suspicion(document)?)))
+    }
+
     /// The tools of one source, in ref order.
     pub fn tools_of<'s>(&'s self, source: &'s str) -> impl Iterator<Item = Tool> + 's {
         let namespaces = self.attributes.namespaces().iter().filter(move |range| range.source == source);
@@ -259,6 +267,12 @@ impl Snapshot {
     pub(crate) fn says(&self, document: u32) -> [&str; 2] {
         let (table, row) = self.tables.at(document);
         table.says(row)
+    }
+
+    /// What its text gives cause to suspect.
+    pub(crate) fn suspicion(&self, document: u32) -> Option<Suspicion> {
+        let (table, row) = self.tables.at(document);
+        table.suspicion(row)
     }
 
     /// What it takes.

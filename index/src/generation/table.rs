@@ -11,8 +11,10 @@ use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use arrow::error::ArrowError;
 
 use super::ipc;
+use super::judged::Judged;
 use crate::schema::Schema;
 use crate::scopes::ScopeRequirement;
+use crate::suspicion::Suspicion;
 use crate::tool::{Annotations, ContentHash, Execution, Provenance, Tool};
 use crate::tool_ref::ToolRef;
 
@@ -38,6 +40,7 @@ pub(crate) struct ToolTable {
     source_types: LargeStringArray,
     foreign_ids: LargeStringArray,
     content_hashes: FixedSizeBinaryArray,
+    judged: Judged,
 }
 
 impl ToolTable {
@@ -101,6 +104,7 @@ impl ToolTable {
             source_types: text(16)?,
             foreign_ids: text(17)?,
             content_hashes: ipc::column::<FixedSizeBinaryArray>(batch.column(18))?.clone(),
+            judged: Judged::new(batch.num_rows()),
         })
     }
 
@@ -148,6 +152,13 @@ impl ToolTable {
     pub fn input_schema(&self, row: usize) -> Option<Schema> {
         let column = &self.input_schemas;
         column.is_valid(row).then(|| Schema::from_canonical(column.value(row).to_owned()))
+    }
+
+    /// What a tool's text gives cause to suspect. Costs a pass over the text when it is first asked for.
+    pub fn suspicion(&self, row: usize) -> Option<Suspicion> {
+        let [title, description] = self.says(row);
+        let judge = || Suspicion::of_texts([self.name(row), title, description], self.input_schema(row).as_ref());
+        self.judged.of(row, judge)
     }
 
     /// The text of a tool's required scopes: equal texts, equal requirements.

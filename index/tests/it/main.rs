@@ -8,4 +8,5 @@ mod parts;
 mod requests;
 mod selectors;
 mod store;
+mod suspicion;
 mod why_not;

@@ -64,11 +64,12 @@ fn explained(explanation: &Explanation) -> String {
         Some(LegScore { rank, score }) => format!("{name} #{rank} ({score:.3})"),
         None => format!("{name} -"),
     };
-    let Explanation { lexical, dense, class, fused, rerank, part_rank, .. } = explanation;
+    let Explanation { lexical, dense, class, fused, rerank, part_rank, suspicion, .. } = explanation;
     let rerank = rerank.map_or(String::new(), |score| format!("  reranker {score:.3}"));
     let part = part_rank.map_or(String::new(), |rank| format!("  in its part #{rank}"));
+    let suspected = suspicion.map_or(String::new(), |why| format!("  put behind ten more, for its text {why}"));
     let legs = [leg("BM25", *lexical), leg("vectors", *dense)].join("  ");
-    format!("{legs}  fused as {} {fused:.3}{rerank}{part}", class.name())
+    format!("{legs}  fused as {} {fused:.3}{rerank}{part}{suspected}", class.name())
 }
 
 /// The answer as a program reads it.
@@ -86,8 +87,10 @@ pub fn answer_value(snapshot: &Snapshot, answer: &Answer) -> Value {
             "alternatives": hit.alternatives.refs.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "more_alternatives": hit.alternatives.n_more,
         });
-        if let Some(Explanation { lexical, dense, class, signals, fused, rerank, part_rank }) = &hit.explanation {
-            value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "class": class, "signals": signals, "fused": fused, "rerank": rerank, "part_rank": part_rank });
+        if let Some(Explanation { lexical, dense, class, signals, fused, rerank, part_rank, suspicion }) =
+            &hit.explanation
+        {
+            value["explanation"] = json!({ "lexical": leg(*lexical), "dense": leg(*dense), "class": class, "signals": signals, "fused": fused, "rerank": rerank, "part_rank": part_rank, "suspicion": suspicion });
         }
         value
     };

@@ -4,7 +4,7 @@
 //! it is the same for everybody. The budget is spent in the order of the hits: each takes the asked level or the next lower
 //! that fits what is left, and with the first that fits at no level the page ends.
 
-use shortlist_index::{Hit, LegScore, Tool};
+use shortlist_index::{Hit, LegScore, Suspicion, Tool};
 
 use super::to_json;
 use super::wire::{AnnotationsBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SignalsBody};
@@ -93,6 +93,7 @@ fn body(hit: &Hit, detail: Detail) -> HitBody {
             fused: explanation.fused,
             rerank: explanation.rerank,
             part_rank: explanation.part_rank,
+            suspicion: explanation.suspicion.map(Suspicion::name),
         }),
     }
 }

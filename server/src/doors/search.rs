@@ -58,6 +58,7 @@ pub(crate) async fn search_tools<T: Send + 'static>(
             exact: request.exact,
             whole: request.whole,
             collapse: request.collapse,
+            demote: true,
             filter: Filter {
                 namespaces: request.namespaces,
                 annotations: request.filter.annotations(),

@@ -49,6 +49,8 @@ pub enum QuarantineAction {
         #[arg(name = "REF")]
         reference: String,
     },
+    /// The tools that serve although their texts look written to be called rather than to say what they do
+    Suspects,
     /// Let the texts that wait be served
     Approve {
         /// The tools' refs

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use shortlist_index::{Decisions, Pending, PendingText, Snapshot, Store, ToolRef};
+use serde_json::json;
+use shortlist_index::{Decisions, Pending, PendingText, Snapshot, Store, Suspicion, ToolRef};
 
 use crate::args::{QuarantineAction, QuarantineArgs};
 use crate::places::PlaceArgs;
@@ -15,6 +16,7 @@ pub fn run(places: &PlaceArgs, args: &QuarantineArgs) -> Result<()> {
     let store = Store::new(&places.home());
     match &args.action {
         None | Some(QuarantineAction::List) => list(&snapshot, &store.decisions()?, args.json),
+        Some(QuarantineAction::Suspects) => suspects(&snapshot, args.json),
         Some(QuarantineAction::Show { reference }) => show(&snapshot, reference, args.json),
         Some(QuarantineAction::Approve { refs, all }) => decide(&store, &snapshot, refs, all.as_deref(), true),
         Some(QuarantineAction::Reject { refs }) => decide(&store, &snapshot, refs, None, false),
@@ -38,9 +40,20 @@ fn list(snapshot: &Snapshot, decisions: &Decisions, as_json: bool) -> Result<()>
             (_, true) => "  (rejected; the next sync drops it)",
             _ => "",
         };
-        print::line(format!("{what}  {}{decided}", pending.reference))?;
+        let suspicion = pending.text.as_ref().and_then(PendingText::suspicion);
+        let suspected = suspicion.map_or_else(String::new, |why| format!("  (its text {why})"));
+        print::line(format!("{what}  {}{suspected}{decided}", pending.reference))?;
     }
     Ok(())
+}
+
+fn suspects(snapshot: &Snapshot, as_json: bool) -> Result<()> {
+    if as_json {
+        let suspected = snapshot.suspected();
+        let of = |(reference, why): (ToolRef, Suspicion)| json!({ "ref": reference.to_string(), "suspicion": why });
+        return print::json(&suspected.map(of).collect::<Vec<_>>());
+    }
+    snapshot.suspected().try_for_each(|(reference, why)| Ok(print::line(format!("{reference}: its text {why}"))?))
 }
 
 fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
@@ -50,7 +63,7 @@ fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
     let served = reference.parse::<ToolRef>().ok().and_then(|reference| snapshot.tool_of(&reference));
     let served = served.filter(|_| !pending.is_new).map(|tool| PendingText::of(&tool));
     if as_json {
-        return print::json(&serde_json::json!({ "pending": pending, "served": served }));
+        return print::json(&json!({ "pending": pending, "served": served }));
     }
     if let Some(served) = &served {
         print::line("served now:")?;
@@ -59,7 +72,12 @@ fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
     }
     print::line("waiting:")?;
     match &pending.text {
-        Some(waiting) => text(waiting),
+        Some(waiting) => {
+            if let Some(why) = waiting.suspicion() {
+                print::line(format!("  (its text {why})"))?;
+            }
+            text(waiting)
+        }
         None => Ok(print::line("  (too many texts wait to keep this one; decide about others and sync)")?),
     }
 }

@@ -290,6 +290,10 @@ pub(crate) struct ExplanationBody {
     pub(crate) rerank: Option<f32>,
     /// Its rank among what its part of the query finds; 1 is best. Null where it serves none.
     pub(crate) part_rank: Option<usize>,
+    /// Why it was put behind ten more: its text `gives_orders` to the model that reads it, or `lists_requests`. Absent where it
+    /// was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) suspicion: Option<&'static str>,
 }
 
 /// What fusion knows of a hit besides its places.
