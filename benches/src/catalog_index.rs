@@ -64,7 +64,8 @@ impl CatalogIndex {
     }
 }
 
-fn embed(
+/// The vectors of the tools, from `cache` where it holds them.
+pub(crate) fn embed(
     tools: &[Tool],
     embedder: &dyn Embedder,
     cache: Option<&Path>,

@@ -177,6 +177,20 @@ pub enum BenchError {
         /// The first tool that differs.
         reference: String,
     },
+    /// A set has too few queries of a split.
+    #[error("{set} has fewer than two queries of the split {split:?}, so none could be asked and another known")]
+    NoSplit {
+        /// The set.
+        set: String,
+        /// The split.
+        split: String,
+    },
+    /// A tool that was to be put to a set could not be made.
+    #[error("a tool of an attack could not be made: {reason}")]
+    Forged {
+        /// Why.
+        reason: String,
+    },
     /// A query was refused or failed.
     #[error("query {query:?} failed")]
     Search {

@@ -6,6 +6,7 @@
 //! and [`html`] show it, and [`trec`] writes files that other people's tools score the same, so that nobody has to trust our
 //! arithmetic. [`floors`] are what no change may fall below.
 
+pub mod attacks;
 pub mod audit;
 pub mod confidence;
 pub mod delta;

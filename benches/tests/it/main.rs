@@ -1,5 +1,6 @@
 //! The bench on real files, with the real index. Vectors come from feature hashing, so no model is needed.
 
+mod attacks;
 mod dataset;
 mod evaluation;
 mod fuzz;

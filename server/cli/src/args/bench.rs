@@ -25,6 +25,13 @@ pub enum BenchWhat {
         where one does, to be low."
     )]
     Confidence(BenchConfidenceArgs),
+    /// How much of what is asked a poisoned catalog captures, without and with the index's defences
+    #[command(
+        after_help = "Forged tools are put to a set: one in a hundred, six at least. Captured is the share of queries with one of them among the\n\
+        first five hits, first that with one as the first hit, sure that of which the answer then says `strong`. Each figure is given\n\
+        without -> with defences. The attacker knows the catalog and the queries of the split that are not asked."
+    )]
+    Attacks(BenchAttacksArgs),
     /// How long a sync takes, and how soon a small change can be searched
     Sync(BenchSyncArgs),
     /// Whether the time of an answer tells a hidden tool from a missing one
@@ -77,6 +84,29 @@ pub struct BenchConfidenceArgs {
     /// Fail where more than this share is a false alarm in a part
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     pub false_alarms_max: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchAttacksArgs {
+    /// The folder of sets [default: ../shared/relevance beside the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub sets: Option<PathBuf>,
+    /// Only this set of the folder, and only this split of its queries; may be repeated
+    /// [default: azure_mcp:tune and sealtools:test_out_domain]
+    #[arg(long, value_name = "NAME[:SPLIT]")]
+    pub set: Vec<String>,
+    /// Ask so many of the queries; the attacker knows the others
+    #[arg(long, value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..))]
+    pub queries: u32,
+    /// Forged tools, as a share of the catalog
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    pub share: f64,
+    /// Instead: which tools of this catalog (JSON lines, plain or gzip) the index suspects; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sets", "set", "queries", "share"])]
+    pub audit: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -16,7 +16,8 @@ use clap::{Parser, Subcommand};
 pub use ask::{DetailsArgs, NamespacesArgs, SearchArgs, WhyNotArgs};
 pub use audit::{AuditAction, AuditArgs, AuditQueryArgs};
 pub use bench::{
-    AskedArgs, BenchArgs, BenchConfidenceArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs,
+    AskedArgs, BenchArgs, BenchAttacksArgs, BenchConfidenceArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs,
+    SignalsArgs,
 };
 pub use keys::{KeysAction, KeysArgs};
 pub use policy::{PolicyAction, PolicyArgs};

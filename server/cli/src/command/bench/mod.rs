@@ -1,5 +1,6 @@
 //! `shortlist bench`.
 
+mod attacks;
 mod confidence;
 mod relevance;
 
@@ -21,6 +22,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Relevance(args) => relevance::run(places, args),
         BenchWhat::Signals(args) => signals(places, args),
         BenchWhat::Confidence(args) => confidence::run(places, args),
+        BenchWhat::Attacks(args) => attacks::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
