@@ -43,6 +43,14 @@ pub enum BenchError {
         /// Which file.
         path: PathBuf,
     },
+    /// A folder of the rivals' harness, or what was made of it, is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    Workload {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What was expected, and what is there.
+        reason: String,
+    },
     /// The catalog could not be read to its end.
     #[error("the tools could not be read")]
     Tools(#[from] SourceError),

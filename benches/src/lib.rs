@@ -13,6 +13,7 @@ pub mod delta;
 pub mod fuzz;
 pub mod grants;
 pub mod graph;
+pub mod latency;
 pub mod relevance;
 pub mod signals;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::latency::LatencyArgs;
 use super::relevance::RelevanceArgs;
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,8 @@ pub enum BenchWhat {
         longer: 0.5 tells nothing. The first question is about what neither has."
     )]
     Timing(AskedArgs),
+    /// How long a search takes, stage by stage, on a workload of the rivals' harness
+    Latency(LatencyArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
     /// What it costs to record every decision before its answer leaves

@@ -4,6 +4,7 @@ mod ask;
 mod audit;
 mod bench;
 mod keys;
+mod latency;
 mod policy;
 mod relevance;
 mod serve;
@@ -20,6 +21,7 @@ pub use bench::{
     SignalsArgs,
 };
 pub use keys::{KeysAction, KeysArgs};
+pub use latency::{LatencyArgs, WorkloadArgs};
 pub use policy::{PolicyAction, PolicyArgs};
 pub use relevance::RelevanceArgs;
 pub use serve::{DemoArgs, McpArgs, ServeArgs};

@@ -2,7 +2,9 @@
 
 mod attacks;
 mod confidence;
+mod latency;
 mod relevance;
+mod workload;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Confidence(args) => confidence::run(places, args),
         BenchWhat::Attacks(args) => attacks::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
+        BenchWhat::Latency(args) => latency::run(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
         BenchWhat::Audit(args) => audit(places, args),
