@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod grants;
 pub mod graph;
 pub mod latency;
+pub mod load;
 pub mod relevance;
 pub mod signals;
 pub mod telemetry;

@@ -4,6 +4,8 @@
 
 mod chart;
 mod hardest;
+mod load;
+mod plot;
 
 use std::fmt::{self, Write};
 
@@ -11,6 +13,8 @@ use crate::differences::Row;
 use crate::evaluation::Evaluation;
 use crate::metrics::Figures;
 use crate::report::{Part, Report};
+
+pub use self::load::load_page;
 
 /// The page. `against` are the differences to a saved run, where one was compared.
 pub fn page(evaluation: &Evaluation, against: &[Row]) -> String {

@@ -25,7 +25,7 @@ pub struct BuildReport {
     /// Names the documents.
     workload: String,
     /// Names what their vectors are.
-    embedder: String,
+    pub embedder: String,
     /// Numbers in a vector.
     pub dimension: usize,
     /// Seconds of embedding; 0 where vectors are given.

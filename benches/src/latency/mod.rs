@@ -22,7 +22,7 @@ mod rounds;
 mod table;
 mod task;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod threads;
 mod workload;
 

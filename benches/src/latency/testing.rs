@@ -15,7 +15,7 @@ const N_NAMESPACES: usize = 5;
 const DIMENSION: usize = 8;
 
 /// A folder as gen.py writes it: somebody who sees everything, and somebody who sees one namespace; each asks for two documents.
-pub(super) fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let mut rng = fastrand::Rng::with_seed(11);
     let vectors: Vec<Vec<f32>> = (0..N_DOCS).map(|_| (0..DIMENSION).map(|_| rng.f32() - 0.5).collect()).collect();
@@ -62,7 +62,7 @@ pub(super) fn folder() -> TempDir {
 }
 
 /// Replaces text in a file of the folder.
-pub(super) fn change(folder: &Path, file: &str, from: &str, to: &str) {
+pub(crate) fn change(folder: &Path, file: &str, from: &str, to: &str) {
     let path = folder.join(file);
     let text = fs::read_to_string(&path).expect("it is there");
     assert!(text.contains(from), "{file} has no {from}");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::latency::LatencyArgs;
+use super::load::LoadArgs;
 use super::relevance::RelevanceArgs;
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,8 @@ pub enum BenchWhat {
     Timing(AskedArgs),
     /// How long a search takes, stage by stage, on a workload of the rivals' harness
     Latency(LatencyArgs),
+    /// How the server stands load over HTTP: throughput, percentiles, who is refused
+    Load(LoadArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves
     Graph(GraphArgs),
     /// What it costs to record every decision before its answer leaves

@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod keys;
 mod latency;
+mod load;
 mod policy;
 mod relevance;
 mod serve;
@@ -22,6 +23,7 @@ pub use bench::{
 };
 pub use keys::{KeysAction, KeysArgs};
 pub use latency::{LatencyArgs, WorkloadArgs};
+pub use load::LoadArgs;
 pub use policy::{PolicyAction, PolicyArgs};
 pub use relevance::RelevanceArgs;
 pub use serve::{DemoArgs, McpArgs, ServeArgs};

@@ -3,6 +3,7 @@
 mod attacks;
 mod confidence;
 mod latency;
+mod load;
 mod relevance;
 mod workload;
 
@@ -27,6 +28,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Attacks(args) => attacks::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Latency(args) => latency::run(places, args),
+        BenchWhat::Load(args) => load::run(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
         BenchWhat::Audit(args) => audit(places, args),

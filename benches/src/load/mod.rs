@@ -1,0 +1,179 @@
+//! The real server under load, over HTTP on loopback.
+//!
+//! [`measure`] starts the server of `shortlist serve` in this process, on a port and threads of its own, over a generation
+//! that [`crate::latency::build()`] made, and lets a client ask it: after a warm-up first a fixed number of clients, each of
+//! which asks again as soon as it is answered (closed loop), then requests at fixed times, whoever is still waiting (open loop).
+//! There a time is counted from when a request was due and not from when a connection was free to send it, so a server that
+//! stalls is charged for all that it kept waiting (Tene's coordinated omission; as in wrk2). Times go into HDR histograms with
+//! three significant digits. A refused request (429, 503) is counted and timed apart; its client waits for as long as
+//! `Retry-After` says.
+//!
+//! The clients share the machine with the server, and so its cores.
+
+mod client;
+mod closed;
+mod open;
+mod served;
+mod table;
+mod tally;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use shortlist_index::Embedder;
+
+pub use self::table::print;
+pub use self::tally::{Outcome, Times};
+
+use self::client::Questions;
+use self::served::Served;
+use crate::error::BenchError;
+use crate::latency::{Workload, models};
+
+/// How much is asked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Options {
+    /// Clients of each closed loop.
+    pub clients: Vec<usize>,
+    /// Requests a second of each open loop.
+    pub rates: Vec<u32>,
+    /// Connections of an open loop.
+    pub connections: usize,
+    /// What comes before any loop that is counted.
+    pub warm_up: Duration,
+    /// How long each loop takes.
+    pub time: Duration,
+    /// Whether every text is another one, so that nothing that remembers texts knows it.
+    pub fresh: bool,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoadReport {
+    /// How much was asked.
+    pub options: Options,
+    /// Tools in the generation.
+    pub n_tools: usize,
+    /// What makes the vectors.
+    pub embedder: String,
+    /// Cores of the machine that this process may use.
+    pub cpus: usize,
+    /// Clients that ask again as soon as they are answered.
+    pub closed: Vec<Closed>,
+    /// Requests at fixed times.
+    pub open: Vec<Open>,
+}
+
+/// A closed loop.
+#[derive(Clone, Debug, Serialize)]
+pub struct Closed {
+    /// Clients, each with a connection.
+    pub clients: usize,
+    /// What came of their requests.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// An open loop.
+#[derive(Clone, Debug, Serialize)]
+pub struct Open {
+    /// Requests a second.
+    pub rate: u32,
+    /// What came of them, timed from when they were due.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Answers again, timed from when they were sent: what a loop that omits the waiting would show.
+    pub from_sent: Times,
+}
+
+/// Serves the generation in `home`, which was built of this workload with these vectors, and asks it.
+///
+/// # Errors
+/// [`BenchError`] when the server does not start, or answers a first question with an error.
+pub fn measure(
+    workload: &Workload,
+    home: &Path,
+    embedder: Option<Arc<dyn Embedder>>,
+    options: &Options,
+) -> Result<LoadReport, BenchError> {
+    let build = crate::latency::built(workload, home, embedder.as_deref())?;
+    let models = models(workload, embedder)?;
+    let server = Served::start(workload, home, models)?;
+    let questions = Questions::of(workload, options.fresh);
+    let address = server.address;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, async {
+        client::check(address, &questions).await?;
+        let warm_clients = options.clients.iter().copied().max().unwrap_or(1);
+        closed::ask(address, &questions, warm_clients, options.warm_up).await?;
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        for &clients in &options.clients {
+            let outcome = closed::ask(address, &questions, clients, options.time).await?;
+            closed.push(Closed { clients, outcome });
+        }
+        for &rate in &options.rates {
+            open.push(open::ask(address, &questions, rate, options.connections, options.time).await?);
+        }
+        Ok(LoadReport {
+            options: options.clone(),
+            n_tools: workload.n_docs(),
+            embedder: build.embedder,
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            closed,
+            open,
+        })
+    })
+}
+
+fn failed(error: impl std::fmt::Display) -> BenchError {
+    BenchError::Timing(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::{build, testing};
+
+    fn options() -> Options {
+        Options {
+            clients: vec![1, 4],
+            rates: vec![100],
+            connections: 4,
+            warm_up: Duration::ZERO,
+            time: Duration::from_millis(200),
+            fresh: false,
+        }
+    }
+
+    #[test]
+    fn every_request_is_answered_and_counted_over_http() {
+        let (folder, home) = (testing::folder(), tempfile::tempdir().expect("a folder"));
+        let workload = Workload::open(folder.path()).expect("a workload");
+        build(&workload, home.path(), None).expect("it is built");
+        let report = measure(&workload, home.path(), None, &options()).expect("it is measured");
+        let outcomes =
+            || report.closed.iter().map(|one| &one.outcome).chain(report.open.iter().map(|one| &one.outcome));
+        for outcome in outcomes() {
+            assert!(outcome.answered.n > 0 && outcome.refused.is_empty() && outcome.failed == 0, "{outcome:?}");
+            assert!(outcome.answered.p50_ms <= outcome.answered.p99_ms, "{outcome:?}");
+        }
+        // As many as were due, each of them once.
+        let open = &report.open[0];
+        assert_eq!((open.outcome.answered.n, open.from_sent.n), (20, 20));
+        assert_eq!(print(&report).lines().filter(|line| line.starts_with("closed")).count(), 2);
+        let page = crate::html::load_page(&report);
+        assert_eq!(page.matches("<svg").count(), 3, "{page}");
+    }
+
+    #[test]
+    fn nothing_is_asked_where_nothing_was_built() {
+        let (folder, home) = (testing::folder(), tempfile::tempdir().expect("a folder"));
+        let workload = Workload::open(folder.path()).expect("a workload");
+        let error = measure(&workload, home.path(), None, &options()).expect_err("nothing is built");
+        assert!(error.to_string().contains("built.json"), "{error}");
+    }
+}

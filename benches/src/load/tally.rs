@@ -1,0 +1,133 @@
+//! [`Tally`]: what came of requests, and how long each took.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::client::Answer;
+use super::failed;
+use crate::error::BenchError;
+
+/// The shortest and the longest time that is told apart, in nanoseconds; longer ones count as the longest.
+const NS_MIN: u64 = 1_000;
+const NS_MAX: u64 = 600_000_000_000;
+/// Significant digits of a time.
+const DIGITS: u8 = 3;
+/// The shares at which a plot has a point.
+const CURVE: [f64; 12] = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 1.0];
+
+/// What came of a loop's requests.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// How long the loop took, in seconds.
+    pub seconds: f64,
+    /// Answers a second.
+    pub per_second: f64,
+    /// How long answers took.
+    pub answered: Times,
+    /// How long it took to be refused, by status.
+    pub refused: BTreeMap<u16, Times>,
+    /// Requests without an answer, or with another status.
+    pub failed: u64,
+}
+
+/// Times, in milliseconds; all 0 where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Times {
+    /// How many.
+    pub n: u64,
+    /// The mean.
+    pub mean_ms: f64,
+    /// The median.
+    pub p50_ms: f64,
+    /// The ninety-fifth of a hundred.
+    pub p95_ms: f64,
+    /// The ninety-ninth of a hundred.
+    pub p99_ms: f64,
+    /// The last but one of a thousand.
+    pub p999_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+    /// Shares (0 to 1) with the time that so many of them took at the most.
+    pub curve: Vec<(f64, f64)>,
+}
+
+/// Requests as they end.
+pub(super) struct Tally {
+    answered: Ns,
+    sent: Ns,
+    refused: BTreeMap<u16, Ns>,
+    failed: u64,
+}
+
+/// A histogram of times in nanoseconds.
+type Ns = Histogram<u64>;
+
+impl Tally {
+    pub(super) fn new() -> Result<Self, BenchError> {
+        Ok(Self { answered: histogram()?, sent: histogram()?, refused: BTreeMap::new(), failed: 0 })
+    }
+
+    /// Takes a request that took so long, and so long since it was sent.
+    pub(super) fn add(&mut self, answer: &Answer, took: Duration, since_sent: Duration) -> Result<(), BenchError> {
+        match answer {
+            Answer::Answered => {
+                record(&mut self.answered, took);
+                record(&mut self.sent, since_sent);
+            }
+            Answer::Refused(status, _) => {
+                if !self.refused.contains_key(status) {
+                    self.refused.insert(*status, histogram()?);
+                }
+                self.refused.get_mut(status).into_iter().for_each(|times| record(times, took));
+            }
+            Answer::Failed => self.failed += 1,
+        }
+        Ok(())
+    }
+
+    /// What came of them in this time.
+    pub(super) fn outcome(&self, time: Duration) -> Outcome {
+        Outcome {
+            seconds: time.as_secs_f64(),
+            per_second: self.answered.len() as f64 / time.as_secs_f64(),
+            answered: Times::of(&self.answered),
+            refused: self.refused.iter().map(|(status, times)| (*status, Times::of(times))).collect(),
+            failed: self.failed,
+        }
+    }
+
+    /// How long answers took since they were asked for in fact.
+    pub(super) fn since_sent(&self) -> Times {
+        Times::of(&self.sent)
+    }
+}
+
+impl Times {
+    fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let ms = |share: f64| histogram.value_at_quantile(share) as f64 / 1e6;
+        Self {
+            n: histogram.len(),
+            mean_ms: histogram.mean() / 1e6,
+            p50_ms: ms(0.5),
+            p95_ms: ms(0.95),
+            p99_ms: ms(0.99),
+            p999_ms: ms(0.999),
+            max_ms: ms(1.0),
+            curve: CURVE.into_iter().map(|share| (share, ms(share))).collect(),
+        }
+    }
+}
+
+fn histogram() -> Result<Histogram<u64>, BenchError> {
+    Histogram::new_with_bounds(NS_MIN, NS_MAX, DIGITS).map_err(failed)
+}
+
+fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(NS_MAX));
+}
