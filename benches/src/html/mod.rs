@@ -3,6 +3,7 @@
 //! Names, queries and tools come from catalogs that anybody wrote, so every text goes through `escape` on its way in.
 
 mod chart;
+mod growth;
 mod hardest;
 mod load;
 mod plot;
@@ -14,6 +15,7 @@ use crate::evaluation::Evaluation;
 use crate::metrics::Figures;
 use crate::report::{Part, Report};
 
+pub use self::growth::growth_page;
 pub use self::load::load_page;
 
 /// The page. `against` are the differences to a saved run, where one was compared.

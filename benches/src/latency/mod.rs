@@ -2,7 +2,7 @@
 //!
 //! [`Workload`] is a folder that its `gen.py` wrote; [`build()`] makes a generation of it, with the vectors that are given; and
 //! [`measure`] asks the queries as `bench.py` does: the same warm-up, rounds, k and percentiles, and recall, hit, mrr, fill and
-//! leaks by the same definitions. The report has the shape of `bench.py`'s, so that its `report.py` and [`Rivals`] set
+//! leaks by the same definitions. The report has the shape of `bench.py`'s, so that its `report.py` and [`Results`] set
 //! them side by side. Each user's grant is resolved once, as the server keeps it, and a query's vector is given, as the rivals
 //! have it.
 //!
@@ -17,7 +17,7 @@ mod given;
 mod memory;
 mod npy;
 mod quality;
-mod rivals;
+mod results;
 mod rounds;
 mod table;
 mod task;
@@ -36,7 +36,7 @@ use shortlist_index::{AllowedSet, Embedder, Grant, Models, Pattern, Selector, Sn
 pub use self::build::{BuildReport, build, built};
 pub use self::cell::{Cell, Latency};
 pub use self::quality::Quality;
-pub use self::rivals::Rivals;
+pub use self::results::Results;
 pub use self::table::print;
 pub use self::task::{Task, Variant};
 pub use self::threads::Throughput;
@@ -256,7 +256,7 @@ mod tests {
             }
             assert_eq!(cell.stages_us.contains_key("fetch"), *variant != Variant::Ids, "{what}");
         }
-        let printed = print(&report, &Rivals::default());
+        let printed = print(&report, &Results::default());
         assert_eq!(printed.lines().filter(|line| line.starts_with("hybrid")).count(), 6, "{printed}");
     }
 

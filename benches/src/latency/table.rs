@@ -3,19 +3,20 @@
 use std::fmt::{self, Write};
 
 use super::cell::Cell;
-use super::rivals::{Figure, Rivals};
+use super::results::{Figure, Results};
 use super::{Held, LatencyReport};
 
 /// What was built and what it holds, then a line for each cell: its times, how good its answers were, each stage's median, and
-/// its times as multiples of the fastest rival's. Below 1 is faster.
-pub fn print(report: &LatencyReport, rivals: &Rivals) -> String {
+/// its times over each query's fastest round as multiples of the fastest rival's: below 1 is faster, and neighbours' noise is in
+/// neither.
+pub fn print(report: &LatencyReport, rivals: &Results) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write(&mut out, report, rivals);
     out
 }
 
-fn write(out: &mut String, report: &LatencyReport, rivals: &Rivals) -> fmt::Result {
+fn write(out: &mut String, report: &LatencyReport, rivals: &Results) -> fmt::Result {
     for held in &report.builds {
         let Held { n, build, first_answer_s, grant_p50_ms, steady_mb, resident_mb, resident_ratio, .. } = held;
         let steps: Vec<String> = build
@@ -37,17 +38,18 @@ fn write(out: &mut String, report: &LatencyReport, rivals: &Rivals) -> fmt::Resu
     }
     writeln!(
         out,
-        "{:<7}{:>6} {:<6}{:>9}{:>9}{:>9}  {:>9}{:>7}{:>6}  {:<30}{:<30}median us of each stage",
+        "{:<7}{:>6} {:<6}{:>9}{:>9}{:>9}{:>9}  {:>9}{:>7}{:>6}  {:<30}{:<30}median us of each stage",
         "task",
         "grant",
         "what",
         "p50 ms",
+        "p50 best",
         "p99",
         "p99 best",
         "found",
         "fill",
         "leaks",
-        "p50 / fastest rival",
+        "p50 best / fastest rival",
         "p99 best / fastest rival"
     )?;
     for cell in &report.cells {
@@ -64,16 +66,17 @@ fn write(out: &mut String, report: &LatencyReport, rivals: &Rivals) -> fmt::Resu
         };
         writeln!(
             out,
-            "{:<7}{:>5}% {:<6}{:>9.4}{:>9.4}{:>9.4}  {found:>9}{:>7.3}{:>6}  {:<30}{:<30}{}",
+            "{:<7}{:>5}% {:<6}{:>9.4}{:>9.4}{:>9.4}{:>9.4}  {found:>9}{:>7.3}{:>6}  {:<30}{:<30}{}",
             task.as_str(),
             sel * 100.0,
             variant.as_str(),
             latency.p50_ms,
+            latency.p50_best_ms,
             latency.p99_ms,
             latency.p99_best_ms,
             quality.fill,
             quality.leaks,
-            ratio(latency.p50_ms, |cell| cell.p50_ms),
+            ratio(latency.p50_best_ms, |cell| cell.p50_best_ms),
             ratio(latency.p99_best_ms, |cell| cell.p99_best_ms),
             stages.join(" ")
         )?;

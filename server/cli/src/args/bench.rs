@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::latency::LatencyArgs;
+use super::latency::{GrowthArgs, LatencyArgs};
 use super::load::LoadArgs;
 use super::relevance::RelevanceArgs;
 
@@ -45,6 +45,8 @@ pub enum BenchWhat {
     Timing(AskedArgs),
     /// How long a search takes, stage by stage, on a workload of the rivals' harness
     Latency(LatencyArgs),
+    /// Plots how times and memory grow with the catalog, ours and the rivals'
+    Growth(GrowthArgs),
     /// How the server stands load over HTTP: throughput, percentiles, who is refused
     Load(LoadArgs),
     /// What the vector graph misses against the exact scan, on the generation that serves

@@ -33,7 +33,7 @@ pub struct WorkloadArgs {
 #[command(
     after_help = "What is timed: `ids` is the rivals' task, one query until its ranking stands; `tools` is the same with every tool of the page\n\
     read; `usual` is what callers get who say nothing: the query's parts searched too, and what says the same collapsed.\n\
-    `p99 best` is over each query's fastest round. A query's vector is given, and each user's grant is resolved before."
+    `best` is over each query's fastest round. A query's vector is given, and each user's grant is resolved before."
 )]
 pub struct LatencyArgs {
     #[command(flatten)]
@@ -62,6 +62,16 @@ pub struct LatencyArgs {
     /// Save all figures, in the shape of bench.py's file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct GrowthArgs {
+    /// Files of `bench latency --json` and of the rivals' bench.py, of several sizes
+    #[arg(required = true, value_name = "FILE")]
+    pub results: Vec<PathBuf>,
+    /// Where the page is written
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
 }
 
 fn task(text: &str) -> Result<Task, String> {

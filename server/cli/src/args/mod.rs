@@ -22,7 +22,7 @@ pub use bench::{
     SignalsArgs,
 };
 pub use keys::{KeysAction, KeysArgs};
-pub use latency::{LatencyArgs, WorkloadArgs};
+pub use latency::{GrowthArgs, LatencyArgs, WorkloadArgs};
 pub use load::LoadArgs;
 pub use policy::{PolicyAction, PolicyArgs};
 pub use relevance::RelevanceArgs;

@@ -1,7 +1,7 @@
 //! `shortlist bench latency`.
 
 use anyhow::{Context, Result};
-use shortlist_benches::latency::{self, Options, Rivals, Task};
+use shortlist_benches::latency::{self, Options, Results, Task};
 
 use super::workload::Prepared;
 use crate::args::LatencyArgs;
@@ -10,7 +10,7 @@ use crate::print;
 
 /// Builds a generation of the workload where there is none yet, and measures it.
 pub fn run(places: &PlaceArgs, args: &LatencyArgs) -> Result<()> {
-    let mut rivals = Rivals::default();
+    let mut rivals = Results::default();
     args.rivals.iter().try_for_each(|path| rivals.read(path))?;
     let prepared = Prepared::new(places, &args.workload)?;
     if !prepared.is_built()? {

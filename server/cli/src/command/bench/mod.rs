@@ -2,6 +2,7 @@
 
 mod attacks;
 mod confidence;
+mod growth;
 mod latency;
 mod load;
 mod relevance;
@@ -28,6 +29,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Attacks(args) => attacks::run(places, args),
         BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Latency(args) => latency::run(places, args),
+        BenchWhat::Growth(args) => growth::run(args),
         BenchWhat::Load(args) => load::run(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
