@@ -122,16 +122,3 @@ pub trait Embedder: Send + Sync {
         on_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Embedding>, EmbedError>;
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a degraded answer says of it is this text alone.
-    #[test]
-    fn a_failed_inference_says_why() {
-        let source = ort::Error::new("the model gives no output");
-        let error = EmbedError::Inference { model: "m".to_owned(), source };
-        assert_eq!(error.to_string(), "inference with model m failed: the model gives no output");
-    }
-}
