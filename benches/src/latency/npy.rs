@@ -136,7 +136,7 @@ pub(super) mod tests {
 
     /// `numpy.save` of `numpy.array([[1, -2, 3], [4, 5, 6]], dtype="<i4")`, numpy 2.4.6.
     const OF_NUMPY: &[u8] = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\
-        \x20                                                          \n\
+        \x20                                                         \n\
         \x01\0\0\0\xfe\xff\xff\xff\x03\0\0\0\x04\0\0\0\x05\0\0\0\x06\0\0\0";
 
     #[test]

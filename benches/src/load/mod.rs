@@ -135,6 +135,13 @@ fn failed(error: impl std::fmt::Display) -> BenchError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::latency::{build, testing};
 
@@ -175,5 +182,50 @@ mod tests {
         let workload = Workload::open(folder.path()).expect("a workload");
         let error = measure(&workload, home.path(), None, &options()).expect_err("nothing is built");
         assert!(error.to_string().contains("built.json"), "{error}");
+    }
+
+    /// Asks a server of this one route, on the client's own thread.
+    fn ask<T>(router: Router, ask: impl AsyncFnOnce(SocketAddr, Questions) -> Result<T, BenchError>) -> T {
+        let folder = testing::folder();
+        let questions = Questions::of(&Workload::open(folder.path()).expect("a workload"), false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let asked = tokio::task::LocalSet::new().block_on(&runtime, async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            ask(address, questions).await
+        });
+        asked.expect("it is asked")
+    }
+
+    #[test]
+    fn an_open_loop_counts_the_time_that_a_slow_server_keeps_requests_waiting() {
+        const TAKES: Duration = Duration::from_millis(20);
+        let slow = Router::new().route("/v1/search_tools", post(async || tokio::time::sleep(TAKES).await));
+        // Twenty are due within 190 ms, and over one connection the last is answered 400 ms after the first was due.
+        let time = Duration::from_millis(200);
+        let open = ask(slow, async |address, questions| open::ask(address, &questions, 100, 1, time).await);
+        assert_eq!(open.outcome.answered.n, 20);
+        assert!(open.outcome.answered.max_ms >= 209.0, "{open:?}");
+        assert!(open.outcome.answered.p50_ms > open.from_sent.p50_ms, "{open:?}");
+    }
+
+    #[test]
+    fn who_is_refused_is_counted_apart_and_waits_as_told() {
+        let full = || async { (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]) };
+        let router = Router::new().route("/v1/search_tools", post(full));
+        let time = Duration::from_millis(300);
+        let outcome = ask(router, async |address, questions| closed::ask(address, &questions, 3, time).await);
+        // Each client asks once, and is still waiting when the loop ends.
+        assert_eq!((outcome.answered.n, outcome.refused[&503].n, outcome.failed), (0, 3, 0), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_server_that_answers_otherwise_is_not_measured() {
+        let router = Router::new().route("/v1/search_tools", post(async || StatusCode::UNAUTHORIZED));
+        let error = ask(router, async |address, questions| {
+            Ok(client::check(address, &questions).await.expect_err("it refuses").to_string())
+        });
+        assert!(error.contains("401"), "{error}");
     }
 }

@@ -131,3 +131,36 @@ fn histogram() -> Result<Histogram<u64>, BenchError> {
 fn record(histogram: &mut Histogram<u64>, time: Duration) {
     histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(NS_MAX));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_and_refusals_have_times_of_their_own() {
+        let mut tally = Tally::new().expect("a tally");
+        let ms = Duration::from_millis;
+        for time in 1..=1_000 {
+            tally.add(&Answer::Answered, ms(time), ms(1)).expect("it counts");
+        }
+        tally.add(&Answer::Refused(503, ms(1_000)), ms(3), ms(3)).expect("it counts");
+        tally.add(&Answer::Failed, ms(9), ms(9)).expect("it counts");
+        let outcome = tally.outcome(Duration::from_secs(4));
+        let Times { n, p50_ms, p95_ms, p99_ms, p999_ms, max_ms, .. } = outcome.answered;
+        assert_eq!((n, outcome.per_second, outcome.failed), (1_000, 250.0, 1));
+        for (got, expected) in [(p50_ms, 500.0), (p95_ms, 950.0), (p99_ms, 990.0), (p999_ms, 999.0), (max_ms, 1_000.0)]
+        {
+            // Three significant digits.
+            assert!((got / expected - 1.0_f64).abs() < 1e-3, "{got} {expected}");
+        }
+        assert_eq!((outcome.refused.len(), outcome.refused[&503].n), (1, 1));
+        assert!((tally.since_sent().max_ms - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_took_longer_than_any_time_counts_as_the_longest() {
+        let mut tally = Tally::new().expect("a tally");
+        tally.add(&Answer::Answered, Duration::MAX, Duration::ZERO).expect("it counts");
+        assert_eq!(tally.outcome(Duration::from_secs(1)).answered.n, 1);
+    }
+}
