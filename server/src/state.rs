@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shortlist_index::{Models, Store};
+use tokio::sync::RwLock;
 
 use crate::audit::Audit;
 use crate::config::{Config, ConnectionLimits, McpSettings};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) mcp: McpSettings,
     pub(crate) telemetry: Telemetry,
     pub(crate) metrics: Arc<Metrics>,
+    /// Held for reading by each request that goes on without its connection: who has it for writing has waited for all.
+    pub(crate) lasting: Arc<RwLock<()>>,
     pub(crate) drain_timeout: Duration,
     pub(crate) poll_interval: Duration,
 }
@@ -86,6 +89,7 @@ impl AppState {
             mcp: config.mcp,
             telemetry: config.telemetry,
             metrics,
+            lasting: Arc::default(),
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,
         }));

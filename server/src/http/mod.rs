@@ -21,6 +21,7 @@ mod caller;
 mod compressed;
 mod conditional;
 mod documented;
+mod lasting;
 mod observe;
 mod openapi;
 mod problem;
@@ -54,6 +55,7 @@ pub fn app(state: AppState) -> Router {
         // The last layer is the outermost: it also writes out what the panic catcher and the fallbacks answer.
         .layer(CatchPanicLayer::custom(|_| ApiError::internal(Panicked).into_response()))
         .layer(axum::middleware::from_fn_with_state(state.clone(), audited::record))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), lasting::outlive))
         .layer(axum::middleware::from_fn_with_state(state.clone(), observe::observe))
         .with_state(state.clone());
     // Outside of the routing: what a route adds to its answers by itself (`Allow`) would give it away.

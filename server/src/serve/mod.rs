@@ -54,7 +54,7 @@ pub async fn run(
     state: AppState,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
-    let drain_timeout = state.0.drain_timeout;
+    let (drain_timeout, lasting) = (state.0.drain_timeout, Arc::clone(&state.0.lasting));
     let watcher = tokio::spawn(watch::follow(state.clone()));
     let shared = Arc::new(Shared::new(app(state.clone()), state));
     let (stopping, told_to_stop) = watching::channel(false);
@@ -70,7 +70,11 @@ pub async fn run(
     drop(listener);
     // The receivers are gone only where no connection is open.
     let _ = stopping.send(true);
-    let drained = tokio::time::timeout(drain_timeout, async { while connections.join_next().await.is_some() {} }).await;
+    let draining = async {
+        while connections.join_next().await.is_some() {}
+        drop(lasting.write().await);
+    };
+    let drained = tokio::time::timeout(drain_timeout, draining).await;
     watcher.abort();
     // What is left of the connections ends with their set.
     drained.map_err(|_| RunError::DrainTimeout { seconds: drain_timeout.as_secs() })

@@ -3,6 +3,7 @@
 mod decisions;
 mod failing;
 mod files;
+mod hung_up;
 
 use std::fs;
 use std::path::{Path, PathBuf};
