@@ -158,15 +158,21 @@ fn schema(side: &str, value: Option<Value>, strip: &mut Strip) -> Result<Option<
 }
 
 /// Cleans the prose of a schema, which agents read like a description. Values (`enum`, `const`, `default`, examples) and
-/// patterns stay as they are: they are data. The depth of the recursion is that of a parsed JSON text, which serde_json
-/// bounds at 128.
+/// patterns stay as they are: they are data. What stands below `properties` and the like is named by its author, and a name
+/// is no keyword. The depth of the recursion is that of a parsed JSON text, which serde_json bounds at 128.
 fn clean_schema(value: &mut Value, strip: &mut Strip) {
     match value {
         Value::Object(map) => {
             for (key, child) in map {
                 match (key.as_str(), child) {
                     ("enum" | "const" | "default" | "example" | "examples", _) => {}
-                    ("description" | "title", Value::String(text)) => {
+                    (
+                        "properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions",
+                        Value::Object(named),
+                    ) => {
+                        named.values_mut().for_each(|schema| clean_schema(schema, strip));
+                    }
+                    ("description" | "title" | "$comment", Value::String(text)) => {
                         if text.chars().any(|c| is_forbidden_character(c) && c != '\n' && c != '\t') {
                             *text = strip.clean(text);
                         }
@@ -391,6 +397,22 @@ mod tests {
             "description": { "title": "ab", "enum": [hidden], "default": { "title": hidden }, "pattern": hidden },
         } });
         assert_eq!(tool.tool.input_schema.map(|schema| schema.to_value()), Some(expected));
+    }
+
+    #[test]
+    fn a_property_may_be_called_like_a_keyword_and_is_cleaned_as_any_other() {
+        let hidden = "a\u{E0041}\u{202E}b";
+        let names = ["enum", "const", "default", "example", "examples", "properties", "$defs", "title"];
+        let below = |text: &str| -> Value {
+            names.into_iter().map(|name| (name.to_owned(), json!({ "description": text }))).collect()
+        };
+        for key in ["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"] {
+            let nested = |text: &str| json!({ key: { "default": { key: below(text) } } });
+            let draft = Draft { input_schema: Some(nested(hidden)), ..draft() };
+            let normalized = normalize(draft, "src", "kind").expect("kept");
+            assert_eq!(normalized.n_stripped, 2 * names.len() as u64, "{key}");
+            assert_eq!(normalized.tool.input_schema.map(|schema| schema.to_value()), Some(nested("ab")));
+        }
     }
 
     #[test]
