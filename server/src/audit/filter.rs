@@ -1,6 +1,6 @@
 //! [`Filter`]: which records are wanted.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -29,13 +29,14 @@ pub struct Filter {
 
 impl Filter {
     /// A time as it is written: RFC 3339 (`2026-11-25T08:00:00Z`), a day (`2026-11-25`), or how long ago (`90m`, `2h`, `7d`).
-    /// Nothing when it is none of these.
+    /// Nothing when it is none of these. What is longer ago than 1970 is 1970: no record is older, and no such time can be
+    /// written.
     pub fn time(written: &str, now: SystemTime) -> Option<String> {
         let is_day = written.len() == 10;
         let day = is_day.then(|| format!("{written}T00:00:00Z"));
         let point = humantime::parse_rfc3339(day.as_deref().unwrap_or(written)).ok();
         let ago = || humantime::parse_duration(written).ok().and_then(|ago: Duration| now.checked_sub(ago));
-        point.or_else(ago).map(timestamp)
+        point.or_else(ago).map(|time| timestamp(time.max(UNIX_EPOCH)))
     }
 
     /// Whether a line is wanted. One that is not JSON never is.
@@ -86,6 +87,9 @@ mod tests {
         check("2026-11-24T01:02:03.5Z", Some("2026-11-24T01:02:03.500Z"));
         check("90m", Some("2026-11-25T10:30:00.000Z"));
         check("1d", Some("2026-11-24T12:00:00.000Z"));
+        check("100y", Some("1970-01-01T00:00:00.000Z"));
+        check("1969-12-31", None);
+        check("9999-12-31", Some("9999-12-31T00:00:00.000Z"));
         check("yesterday", None);
         check("99999999999999y", None);
         check("2026-13-01", None);
