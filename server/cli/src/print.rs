@@ -3,14 +3,18 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use shortlist_index::{Alternatives, Answer, Confidence, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool};
+use shortlist_index::{
+    Alternatives, Answer, Confidence, Degraded, Explanation, Hit, LegScore, Schema, Snapshot, Tool,
+    is_forbidden_character,
+};
 
-/// Writes a line to standard output.
+/// Writes a text to standard output, with `�` for what a terminal would obey or not show: catalogs are other people's words.
+/// Line ends and tabs stay.
 ///
 /// # Errors
 /// When nobody reads it any more.
 pub fn line(text: impl AsRef<str>) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{}", text.as_ref())
+    writeln!(std::io::stdout(), "{}", printable(text.as_ref()))
 }
 
 /// Writes a value as indented JSON.
@@ -18,7 +22,37 @@ pub fn line(text: impl AsRef<str>) -> std::io::Result<()> {
 /// # Errors
 /// When nobody reads it any more.
 pub fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    Ok(line(serde_json::to_string_pretty(value)?)?)
+    Ok(line(escaped(&serde_json::to_string_pretty(value)?))?)
+}
+
+/// The same JSON, where what a terminal would obey or not show is written as `\u…`. Between values there are only spaces
+/// and line ends, so all else stands in texts.
+pub fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_forbidden_character(c) && c != '\n' {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out += &format!("\\u{unit:04x}"));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A name or another text that has no lines, so that it cannot look like the next one.
+pub fn on_one_line(text: &str) -> String {
+    text.split(['\n', '\t']).collect::<Vec<_>>().join("\u{FFFD}")
+}
+
+/// With `�` for what is not shown. The joiners stay inside words of other scripts than ASCII, which need them.
+fn printable(text: &str) -> String {
+    let mut before = ' ';
+    let shown = |c: char| {
+        let joins = matches!(c, '\u{200C}' | '\u{200D}') && !before.is_ascii() && !is_forbidden_character(before);
+        before = c;
+        if !is_forbidden_character(c) || joins || matches!(c, '\n' | '\t') { c } else { '\u{FFFD}' }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The hits as a numbered list.
@@ -28,7 +62,7 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
     }
     for (place, hit) in answer.hits.iter().enumerate() {
         line(format!("{:>3}. {}", place + 1, hit.tool.reference))?;
-        line(format!("     {}", hit.tool.summary()))?;
+        line(format!("     {}", on_one_line(&hit.tool.summary())))?;
         if let Some(part) = hit.part.and_then(|part| answer.parts.get(part)) {
             line(format!("     for: {}", part.split_whitespace().collect::<Vec<_>>().join(" ")))?;
         }
@@ -138,25 +172,45 @@ pub fn tool_value(tool: &Tool) -> Value {
 pub fn tool(tool: &Tool) -> std::io::Result<()> {
     line(tool.reference.to_string())?;
     if let Some(title) = &tool.title {
-        line(title)?;
+        line(on_one_line(title))?;
     }
     if let Some(deprecation) = &tool.deprecation {
-        line(format!("DEPRECATED: {deprecation}"))?;
+        line(format!("DEPRECATED: {}", on_one_line(deprecation)))?;
     }
     line(format!("\n{}\n", tool.description))?;
     let parameters = tool.input_schema.as_ref().map(Schema::parameters).unwrap_or_default();
     for parameter in parameters {
-        let kind = parameter.kind.as_deref().unwrap_or("any");
+        let (name, kind) = (on_one_line(&parameter.name), on_one_line(parameter.kind.as_deref().unwrap_or("any")));
         let required = if parameter.required { ", required" } else { "" };
         let description = parameter.description.lines().next().unwrap_or_default();
         let indent = "  ".repeat(parameter.depth + 1);
-        line(format!("{indent}{} ({kind}{required})  {description}", parameter.name))?;
+        line(format!("{indent}{name} ({kind}{required})  {description}"))?;
     }
     if !tool.required_scopes.is_none() {
         line("\nneeds, in any one of these lines, all scopes:")?;
         for alternative in tool.required_scopes.iter() {
-            line(format!("  {}", alternative.iter().map(String::as_str).collect::<Vec<_>>().join(" ")))?;
+            line(format!("  {}", alternative.iter().map(|scope| on_one_line(scope)).collect::<Vec<_>>().join(" ")))?;
         }
     }
     line("\n(--json shows the full schemas)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_is_obeyed_or_hidden() {
+        assert_eq!(printable("a\u{1b}[2J\u{9b}b\u{202E}\u{E0041}c\r"), "a�[2J�b��c�");
+        assert_eq!(printable("two\n\tlines, می\u{200C}خواهم, a\u{200D}b"), "two\n\tlines, می\u{200C}خواهم, a�b");
+        assert_eq!(on_one_line("a\n\ngoogle://fake.tool"), "a��google://fake.tool");
+    }
+
+    #[test]
+    fn escaped_json_is_the_same_json_without_what_is_hidden() {
+        let value = json!({ "a\u{9b}": ["\u{202E}\u{E0041}x\n\t", { "\u{2028}": 1 }] });
+        let text = escaped(&serde_json::to_string_pretty(&value).expect("JSON"));
+        assert!(!text.chars().any(|c| is_forbidden_character(c) && c != '\n'), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).ok(), Some(value));
+    }
 }

@@ -121,20 +121,20 @@ fn find(folder: &Path, args: &AuditQueryArgs, as_json: bool) -> Result<()> {
 /// A record as it stands in the log, or in a line for people.
 fn show(line: &[u8], as_json: bool) -> Result<()> {
     if as_json {
-        return Ok(print::line(String::from_utf8_lossy(line))?);
+        return Ok(print::line(print::escaped(&String::from_utf8_lossy(line)))?);
     }
     let Ok(record) = serde_json::from_slice::<Value>(line) else {
         return Ok(print::line("?  a line that is no record; see `shortlist audit verify`")?);
     };
-    let text = |key: &str| printable(record[key].as_str().unwrap_or_default());
+    let text = |key: &str| print::on_one_line(record[key].as_str().unwrap_or_default());
     if record["kind"] != "decision" {
         let n_missed = record["n_missed"].as_u64().map_or(String::new(), |n| format!("  {n} decisions missed"));
-        let file = record["file"].as_str().map_or(String::new(), |file| format!("  {}", printable(file)));
+        let file = record["file"].as_str().map_or(String::new(), |file| format!("  {}", print::on_one_line(file)));
         return Ok(print::line(format!("{}  {}{n_missed}{file}", text("time"), text("kind").to_uppercase()))?);
     }
     let who = ["user", "service"].into_iter().map(text).find(|name| !name.is_empty()).unwrap_or_else(|| "-".to_owned());
     let refs = |list: &Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().filter_map(Value::as_str).map(printable).collect()
+        list.as_array().into_iter().flatten().filter_map(Value::as_str).map(print::on_one_line).collect()
     };
     let (asked, returned) = (refs(&record["asked"]["refs"]), refs(&record["returned"]));
     let n_more = record["n_returned"].as_u64().unwrap_or(0).saturating_sub(REFS_SHOWN as u64);
@@ -150,9 +150,4 @@ fn show(line: &[u8], as_json: bool) -> Result<()> {
         text("outcome"),
         text("code")
     ))?)
-}
-
-/// What came from outside may hold what a terminal obeys.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }

@@ -84,16 +84,18 @@ fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
 
 fn text(text: &PendingText) -> Result<()> {
     let PendingText { name, title, description, input_schema, output_schema, deprecation } = text;
+    let schema = |schema: &Option<String>| schema.as_deref().map(print::escaped);
     for (what, part) in [
-        ("name", Some(name)),
-        ("title", title.as_ref()),
-        ("description", Some(description)),
-        ("takes", input_schema.as_ref()),
-        ("gives", output_schema.as_ref()),
-        ("deprecated", deprecation.as_ref()),
+        ("name", Some(print::on_one_line(name))),
+        ("title", title.as_deref().map(print::on_one_line)),
+        ("description", Some(description.clone())),
+        ("takes", schema(input_schema)),
+        ("gives", schema(output_schema)),
+        ("deprecated", deprecation.clone()),
     ] {
         if let Some(part) = part {
-            print::line(format!("  {what}: {part}"))?;
+            // Further in than any name of a part, so that no text looks like the next one.
+            print::line(format!("  {what}: {}", part.replace('\n', "\n      ")))?;
         }
     }
     Ok(())
