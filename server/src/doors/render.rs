@@ -1,9 +1,10 @@
 //! Renders hits at a level of detail, within a budget of tokens.
 //!
 //! A token is estimated as four bytes of JSON, rounded up: it is what the common tokenizers need for English and JSON, and
-//! it is the same for everybody. The budget is spent in the order of the hits: each takes the asked level or the next lower
-//! that fits what is left, and with the first that fits at no level the page ends.
+//! it is the same for everybody. What stands around the hits is written first. What it leaves is spent in the order of the
+//! hits: each takes the asked level or the next lower that fits, and with the first that fits at no level the page ends.
 
+use serde::Serialize;
 use shortlist_index::{Hit, LegScore, Suspicion, Tool};
 
 use super::to_json;
@@ -12,8 +13,8 @@ use crate::error::ApiError;
 
 /// Bytes of a token, as estimated.
 const BYTES_PER_TOKEN: usize = 4;
-/// Bytes held back for what stands around the hits: the cursor, the generation, the counts.
-const ENVELOPE_BYTES: usize = 256;
+/// Of the budget, what the parts of the query may take: one in so many bytes. They are the asker's own words.
+const PARTS_SHARE: usize = 4;
 
 /// A page of hits that fits.
 pub(crate) struct Rendered {
@@ -23,12 +24,42 @@ pub(crate) struct Rendered {
     pub(crate) truncated: bool,
 }
 
-/// Renders the hits at `detail`, or lower where `max_tokens` asks for it.
-pub(crate) fn render(hits: Vec<Hit>, detail: Detail, max_tokens: Option<usize>) -> Result<Rendered, ApiError> {
+/// The parts of a query, each cut to its share of `max_tokens`.
+pub(crate) fn shorten_parts(parts: &mut [String], max_tokens: usize) {
+    let bytes_max = max_tokens * BYTES_PER_TOKEN / PARTS_SHARE / parts.len().max(1);
+    for part in parts {
+        // Both quotation marks and the comma.
+        let mut n_bytes = 3;
+        let is_beyond = |(_, c): &(usize, char)| {
+            n_bytes += json_bytes(*c);
+            n_bytes > bytes_max
+        };
+        if let Some((end, _)) = part.char_indices().find(is_beyond) {
+            part.truncate(end);
+        }
+    }
+}
+
+/// How many bytes a character takes in a JSON text.
+fn json_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..' ' => 6,
+        c => c.len_utf8(),
+    }
+}
+
+/// Renders the hits at `detail`, or lower where `max_tokens` asks for it. `around` is the answer without hits.
+pub(crate) fn render(
+    hits: Vec<Hit>,
+    detail: Detail,
+    max_tokens: Option<usize>,
+    around: &impl Serialize,
+) -> Result<Rendered, ApiError> {
     let Some(max_tokens) = max_tokens else {
         return Ok(Rendered { hits: hits.iter().map(|hit| body(hit, detail)).collect(), truncated: false });
     };
-    let mut left = (max_tokens * BYTES_PER_TOKEN).saturating_sub(ENVELOPE_BYTES);
+    let mut left = (max_tokens * BYTES_PER_TOKEN).saturating_sub(to_json(around)?.len());
     let mut rendered = Rendered { hits: Vec::with_capacity(hits.len()), truncated: false };
     for hit in &hits {
         match fitting(hit, detail, left)? {

@@ -6,7 +6,7 @@ use shortlist_index::{DEPTH_MAX, Filter, Mode, QUERY_CHARS_MAX, SearchError, Sea
 
 use super::Caller;
 use super::pages::Pages;
-use super::render::{Rendered, render};
+use super::render::{Rendered, render, shorten_parts};
 use super::wire::{ConfidenceBody, Detail, SearchToolsAnswer, SearchToolsRequest};
 use crate::engine::{View, timed};
 use crate::error::ApiError;
@@ -72,10 +72,26 @@ pub(crate) async fn search_tools<T: Send + 'static>(
         let (answer, search_ms) =
             timed(|| search_followed(view.snapshot(), &view.models, &view.allowed, &request, &stages));
         let answer = answer.map_err(refusal)?;
-        let (n_hits, more) = (answer.hits.len(), answer.more);
-        let (rendered, render_ms) = timed(|| stages.run("render", || render(answer.hits, detail, max_tokens)));
+        let (n_hits, n_parts, more) = (answer.hits.len(), answer.parts.len(), answer.more);
+        let confidence = answer.confidence.map(ConfidenceBody::from);
+        let mut page = SearchToolsAnswer {
+            hits: Vec::new(),
+            parts: answer.parts,
+            confidence,
+            advice: confidence.and_then(ConfidenceBody::advice),
+            // Cursors are of one length. Until it is known what fits, there is one, and everything is left out.
+            next_cursor: Some(pages.cursor(generation, offset)),
+            generation,
+            degraded: answer.degraded.iter().map(|degraded| degraded.stage).collect(),
+            truncated: false,
+            omitted: n_hits,
+        };
+        if let Some(max_tokens) = max_tokens {
+            shorten_parts(&mut page.parts, max_tokens);
+        }
+        let (rendered, render_ms) = timed(|| stages.run("render", || render(answer.hits, detail, max_tokens, &page)));
         let Rendered { hits, truncated } = rendered?;
-        view.metrics.searched(offset + n_hits == 0, answer.degraded.iter().map(|degraded| degraded.stage));
+        view.metrics.searched(offset + n_hits == 0, page.degraded.iter().copied());
         let omitted = n_hits - hits.len();
         // A hit that fits at no level must not be offered for ever: with an empty page the next one starts past it.
         let passed = if omitted > 0 { hits.len().max(1) } else { n_hits };
@@ -90,23 +106,12 @@ pub(crate) async fn search_tools<T: Send + 'static>(
         note.shows(shown.into_iter());
         tracing::info!(
             generation, search.k = limit, search.offset = offset, allowed.n_tools = view.allowed.len(),
-            policy.version = &*view.policy_version, search.n_hits = n_hits, search.n_parts = answer.parts.len(), search.mode = %request.mode,
+            policy.version = &*view.policy_version, search.n_hits = n_hits, search.n_parts = n_parts, search.mode = %request.mode,
             search.exact = request.exact, search.degraded = ?answer.degraded,
             queue.ms = view.queue_ms, allow.ms = view.allow_ms, search.ms = search_ms, render.ms = render_ms,
             "search answered"
         );
-        let confidence = answer.confidence.map(ConfidenceBody::from);
-        write(SearchToolsAnswer {
-            hits,
-            parts: answer.parts,
-            confidence,
-            advice: confidence.and_then(ConfidenceBody::advice),
-            next_cursor,
-            generation,
-            degraded: answer.degraded.iter().map(|degraded| degraded.stage).collect(),
-            truncated,
-            omitted,
-        })
+        write(SearchToolsAnswer { hits, next_cursor, truncated, omitted, ..page })
     };
     state.0.engine.run(caller.granted, work).await
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ALICE, EVERYTHING, Server, random_tools, tool};
 
-fn server() -> Server {
+pub fn server() -> Server {
     let mut tools = random_tools(&mut fastrand::Rng::with_seed(1), 120);
     let mut translate = tool("m://language.translate_text@2.0.0", "Translates a text. Into any language.");
     translate.input_schema = Some(
@@ -108,33 +108,6 @@ async fn an_answer_says_how_sure_it_is_and_what_to_do_when_it_is_not() {
     let body = json!({ "query": "translate a text", "mode": "lexical" });
     let answer = server.post(&ALICE, "/v1/search_tools", body).await.ok();
     assert_eq!((&answer["confidence"], &answer["advice"]), (&json!(null), &json!(null)));
-}
-
-#[tokio::test]
-async fn the_budget_of_tokens_is_kept_and_nothing_is_lost_to_it() {
-    let server = server();
-    let whole =
-        server.post(&ALICE, "/v1/search_tools", json!({ "query": "order", "limit": 50, "detail": "name" })).await.ok();
-    let refs = |answer: &serde_json::Value| -> Vec<String> {
-        let hits = answer["hits"].as_array().expect("hits");
-        hits.iter().map(|hit| hit["ref"].as_str().expect("a ref").to_owned()).collect()
-    };
-    for max_tokens in [200, 400, 1_000, 3_000] {
-        let mut body = json!({ "query": "order", "limit": 50, "detail": "full", "max_tokens": max_tokens });
-        let mut seen = Vec::new();
-        while seen.len() < 50 {
-            let answer = server.post(&ALICE, "/v1/search_tools", body.clone()).await;
-            assert!(answer.body.len().div_ceil(4) <= max_tokens, "{} bytes for {max_tokens}", answer.body.len());
-            let answer = answer.ok();
-            let found = refs(&answer);
-            let lowered = answer["hits"].as_array().expect("hits").iter().any(|hit| hit["detail"] != "full");
-            assert_eq!(answer["truncated"], lowered || answer["omitted"] != 0);
-            assert!(!found.is_empty());
-            seen.extend(found);
-            body["cursor"] = answer["next_cursor"].clone();
-        }
-        assert_eq!(seen[..50], refs(&whole)[..]);
-    }
 }
 
 #[tokio::test]

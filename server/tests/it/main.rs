@@ -7,6 +7,7 @@ mod signer;
 mod access;
 mod admin;
 mod attacks;
+mod budget;
 mod audit;
 mod compressed;
 mod connections;

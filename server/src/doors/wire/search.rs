@@ -149,7 +149,8 @@ impl From<SearchMode> for Mode {
 pub(crate) struct SearchToolsAnswer {
     /// Best first; equal scores in the order of their refs.
     pub(crate) hits: Vec<HitBody>,
-    /// The pieces of the query that ask for something of their own, in its order; empty where it asks for one thing.
+    /// The pieces of the query that ask for something of their own, in its order; empty where it asks for one thing. Each is cut
+    /// where `max_tokens` has no room for it.
     pub(crate) parts: Vec<String>,
     /// Whether the first hit is likely what was asked for: `exact`, `strong`, `weak` or `none`, as it is without hits. Null
     /// where only one stage searched and found something that the query does not name.
@@ -164,7 +165,8 @@ pub(crate) struct SearchToolsAnswer {
     pub(crate) degraded: Vec<&'static str>,
     /// Whether `max_tokens` made hits fall to a lower level of detail, or left some out.
     pub(crate) truncated: bool,
-    /// Hits of this page that `max_tokens` left out; `next_cursor` starts with them.
+    /// Hits of this page that `max_tokens` left out; `next_cursor` starts with them, and where none fits, after the first of
+    /// them, which fits nowhere.
     pub(crate) omitted: usize,
 }
 
