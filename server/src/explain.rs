@@ -28,8 +28,8 @@ pub struct Explained {
     pub source: Option<SourceRow>,
 }
 
-/// Explains. `viewer` is the asker under the policy that decides; without one, everything may be seen. `asked` is a ref, or
-/// what the source calls the record; `now` is in seconds of Unix time.
+/// Explains. `viewer` is the asker under the policy that decides, also about whether every vector is compared; without one,
+/// everything may be seen. `asked` is a ref, or what the source calls the record; `now` is in seconds of Unix time.
 ///
 /// # Errors
 /// [`SearchError`] as for a search.
@@ -43,7 +43,9 @@ pub fn explain(
     asked: &str,
 ) -> Result<Explained, SearchError> {
     let grant = viewer.map_or_else(Grant::everything, |(policy, principal)| policy.grant(principal));
-    let why = why_not(snapshot, models, &snapshot.allow(&grant), request, asked)?;
+    let exact = request.exact || viewer.is_some_and(|(policy, principal)| policy.is_exact(principal));
+    let request = SearchRequest { exact, ..request.clone() };
+    let why = why_not(snapshot, models, &snapshot.allow(&grant), &request, asked)?;
     let reference: Option<ToolRef> = why.reference.as_ref().and_then(|reference| reference.parse().ok());
     let tool = reference.as_ref().and_then(|reference| snapshot.tool_of(reference));
     let rules = tool.and_then(|tool| viewer.map(|(policy, principal)| policy.rules_for(principal, &tool)));

@@ -19,8 +19,8 @@ use crate::error::{ApiError, Code};
 use crate::explain::{Explained, explain};
 use crate::ledger::source_rows;
 use crate::limits::{
-    FILTER_VALUE_CHARS_MAX, FILTER_VALUES_MAX, MEMBERSHIPS_MAX, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, USER_BYTES_MAX,
-    WHY_NOT_CHARS_MAX,
+    FILTER_VALUE_CHARS_MAX, FILTER_VALUES_MAX, MEMBERSHIPS_MAX, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX,
+    SERVICE_CHARS_MAX, USER_BYTES_MAX, WHY_NOT_CHARS_MAX,
 };
 use crate::policy::Granted;
 use crate::principal::Principal;
@@ -76,12 +76,15 @@ pub(super) async fn why_not(
     Body(request): Body<WhyNotRequest>,
 ) -> Result<Response, ApiError> {
     check(&request)?;
-    let WhyNotRequest { reference, query, user, groups, scopes, limit, mode, rerank, whole, namespaces, filter } =
-        request;
+    let WhyNotRequest { reference, query, user, tenant, service, groups, roles, scopes, .. } = request;
+    let WhyNotRequest { limit, mode, rerank, exact, whole, collapse, namespaces, filter, .. } = request;
     note.query(&query);
     note.asks("refs", [&reference]);
-    note.asks("user", &user);
-    let principal = Principal::user(user).with_groups(groups).with_scopes(scopes);
+    note.asks("user", Some(&user).filter(|user| !user.is_empty()));
+    note.asks("tenant", &tenant);
+    note.asks("service", &service);
+    let principal = Principal { user, tenant, service, ..Principal::default() };
+    let principal = principal.with_groups(groups).with_roles(roles).with_scopes(scopes);
     let policy = Arc::clone(&state.0.policies.in_force().policy);
     let shared = state.clone();
     let work = move |view: View| {
@@ -89,7 +92,9 @@ pub(super) async fn why_not(
             limit: limit.unwrap_or(SEARCH_LIMIT_DEFAULT),
             mode: mode.map_or(Mode::default(), Mode::from),
             rerank,
+            exact,
             whole,
+            collapse,
             filter: Filter {
                 namespaces,
                 annotations: filter.annotations(),
@@ -122,12 +127,22 @@ fn check(request: &WhyNotRequest) -> Result<(), ApiError> {
     if request.reference.chars().count() > WHY_NOT_CHARS_MAX {
         return too_long("/ref", WHY_NOT_CHARS_MAX);
     }
-    if request.user.len() > USER_BYTES_MAX {
-        return too_long("/user", USER_BYTES_MAX);
+    if request.user.is_empty() && request.service.is_none() {
+        return Err(ApiError::invalid("/user", "Nobody is named; say whose answer is meant, a `user` or a `service`."));
+    }
+    for (pointer, name, max) in [
+        ("/user", Some(&request.user), USER_BYTES_MAX),
+        ("/tenant", request.tenant.as_ref(), USER_BYTES_MAX),
+        ("/service", request.service.as_ref(), SERVICE_CHARS_MAX),
+    ] {
+        if name.is_some_and(|name| name.len() > max) {
+            return too_long(pointer, max);
+        }
     }
     let filter = &request.filter;
     for (pointer, values, n_max) in [
         ("/groups", &request.groups, MEMBERSHIPS_MAX),
+        ("/roles", &request.roles, MEMBERSHIPS_MAX),
         ("/scopes", &request.scopes, MEMBERSHIPS_MAX),
         ("/namespaces", &request.namespaces, FILTER_VALUES_MAX),
         ("/filter/sources", &filter.sources, FILTER_VALUES_MAX),

@@ -92,6 +92,27 @@ async fn an_admin_learns_which_rule_keeps_a_tool_from_somebody() {
     assert_eq!((&seen["reason"], seen["rank"].as_u64().is_some_and(|rank| rank <= 2)), (&json!("in_answer"), true));
     assert_eq!(ask("m://github.delete_issue", "alice").await["reason"], "no_such_source");
 
+    // Whatever a rule can name, the question can too.
+    let rules = [("role:ops", "roles"), ("tenant:acme", "tenant"), ("service:hub", "service"), ("scope:s", "scopes")];
+    for (subject, field) in rules {
+        let rule = format!("[[rule]]\neffect = \"allow\"\nto = [\"{subject}\"]\nnamespaces = [\"github\"]\n");
+        write_policy(server.home.path(), &format!("{POLICY}{rule}"));
+        server.state.refresh();
+        let name = subject.split_once(':').expect("a subject").1;
+        let mut asked = question("m://github.create_issue", "carol");
+        asked[field] = if field.ends_with('s') { json!([name]) } else { json!(name) };
+        if field == "service" {
+            // What a service is allowed counts where it asks for itself.
+            asked.as_object_mut().expect("an object").remove("user");
+        }
+        let why = server.post(&ROOT, "/v1/admin/why_not", asked).await.ok();
+        assert_eq!(
+            (&why["reason"], &why["rules"]["allowed_by"]),
+            (&json!("in_answer"), &json!([4])),
+            "{subject}: {why}"
+        );
+    }
+
     // A wrong question is answered as at any door.
     let wrong = server.post(&ROOT, "/v1/admin/why_not", json!({ "ref": "m://a.b", "query": "x" })).await;
     wrong.problem(400, "invalid_value");

@@ -11,8 +11,9 @@ const N_TOOLS: usize = 75_500;
 const N_HIDDEN: usize = 1_000;
 /// Different texts among them.
 const N_TEXTS: usize = 250;
-const POLICY: &str =
-    "exact = [\"user:bob\"]\n[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"open\"]\n";
+const POLICY: &str = "admins = [\"user:root\"]\nexact = [\"user:bob\"]\n[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"open\"]\n";
+
+const ROOT: Who = Who { user: "root", scopes: "" };
 
 /// Copies of few different texts, as catalogs of forks are: in such a crowd a walk misses whole clusters. The hidden ones
 /// are spread among the others.
@@ -45,14 +46,27 @@ async fn an_exact_search_misses_nothing_where_a_graph_serves() {
     assert!(graph(&full) && !graph(&alone));
 
     let mut rng = fastrand::Rng::with_seed(12);
-    let mut n_missed = 0;
+    let (mut n_missed, mut n_explained) = (0, 0);
     for _ in 0..100 {
         let n_words = rng.usize(2..8);
         let query = words(&mut rng, n_words);
         let expected = hits(&alone, &ALICE, &query, false).await;
         assert_eq!(hits(&full, &ALICE, &query, true).await, expected, "asked for: {query}");
         assert_eq!(hits(&full, &BOB, &query, false).await, expected, "named in the policy: {query}");
-        n_missed += u32::from(hits(&full, &ALICE, &query, false).await != expected);
+        let walked = hits(&full, &ALICE, &query, false).await;
+        n_missed += u32::from(walked != expected);
+        let is_missed = |hit: &&Value| !walked.as_array().expect("hits").iter().any(|found| found["ref"] == hit["ref"]);
+        if let Some(missed) = expected.as_array().expect("hits").iter().find(is_missed) {
+            n_explained += 1;
+            for (user, exact, found) in [("bob", false, true), ("alice", true, true), ("alice", false, false)] {
+                let body = json!({
+                    "ref": missed["ref"], "query": query, "user": user, "exact": exact, "mode": "dense", "limit": 50,
+                });
+                let why = full.post(&ROOT, "/v1/admin/why_not", body).await.ok();
+                assert_eq!(why["reason"] == "in_answer", found, "{user}: {why}");
+            }
+        }
     }
     assert!(n_missed > 0, "the graph was walked where nobody asked for exactness");
+    assert!(n_explained > 0, "and it is explained as it was answered");
 }

@@ -14,7 +14,7 @@ pub(crate) use namespaces::{NamespaceBody, NamespacesAnswer, NamespacesRequest};
 pub(crate) use schema::{REF_FORMAT, values};
 pub(crate) use search::{
     ConfidenceBody, Detail, ExplanationBody, HitBody, ParameterBody, PlaceBody, SearchFilter, SearchMode,
-    SearchToolsAnswer, SearchToolsRequest, SignalsBody,
+    SearchToolsAnswer, SearchToolsRequest, SignalsBody, yes,
 };
 pub(crate) use tool::{AnnotationsBody, FoundTool, ToolBody, ToolDetailsAnswer, ToolDetailsRequest};
 pub(crate) use vendor::{

@@ -84,7 +84,7 @@ pub(crate) struct SearchFilter {
     pub(crate) include_deprecated: bool,
 }
 
-fn yes() -> bool {
+pub(crate) fn yes() -> bool {
     true
 }
 

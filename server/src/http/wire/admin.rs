@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 
-use crate::doors::wire::{SearchFilter, SearchMode};
+use crate::doors::wire::{SearchFilter, SearchMode, yes};
 use crate::ledger::SourceRow;
 
 /// What `sources` gives.
@@ -27,13 +27,24 @@ pub(in crate::http) struct WhyNotRequest {
     /// The query whose answer it is not in.
     #[schema(min_length = 1, max_length = 8000, pattern = r"\S")]
     pub(in crate::http) query: String,
-    /// Whose answer is meant.
+    /// The user whose answer is meant; left out for a service that asks for itself.
+    #[serde(default)]
     #[schema(max_length = 256)]
     pub(in crate::http) user: String,
+    /// The tenant of that user.
+    #[schema(max_length = 256)]
+    pub(in crate::http) tenant: Option<String>,
+    /// The service that asks, for that user or for itself.
+    #[schema(max_length = 64)]
+    pub(in crate::http) service: Option<String>,
     /// The groups of that user.
     #[serde(default)]
     #[schema(max_items = 300)]
     pub(in crate::http) groups: Vec<String>,
+    /// The roles of that user.
+    #[serde(default)]
+    #[schema(max_items = 300)]
+    pub(in crate::http) roles: Vec<String>,
     /// The scopes that the user holds.
     #[serde(default)]
     #[schema(max_items = 300)]
@@ -47,9 +58,16 @@ pub(in crate::http) struct WhyNotRequest {
     /// Whether the reranker orders the best hits anew.
     #[serde(default)]
     pub(in crate::http) rerank: bool,
+    /// Whether every vector is compared; it is so for whom the policy names in `exact` too.
+    #[serde(default)]
+    pub(in crate::http) exact: bool,
     /// Whether the query is searched as one text alone.
     #[serde(default)]
     pub(in crate::http) whole: bool,
+    /// Whether tools that say the same share one place.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub(in crate::http) collapse: bool,
     /// Only tools of these namespaces.
     #[serde(default)]
     #[schema(schema_with = namespaces)]
