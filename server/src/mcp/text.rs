@@ -4,6 +4,7 @@
 //! clients, would double what a search costs a model's context. A bare pointer would leave those with nothing who read texts
 //! only. So the text has what a model needs for its next step: refs, one line each, and the names of arguments.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -101,17 +102,16 @@ fn argument(parameter: &ParameterBody) -> String {
 
 /// The outermost arguments of a schema, those that must be given first.
 fn arguments(schema: &Value) -> String {
-    let required = |name: &str| {
-        let required = schema["required"].as_array().into_iter().flatten();
-        required.into_iter().any(|entry| entry == name)
-    };
+    // As a set: a schema may have thousands of properties, and name all of them.
+    let required: HashSet<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut all: Vec<ParameterBody> = schema["properties"]
         .as_object()
         .into_iter()
         .flatten()
         .map(|(name, property)| {
             let kind = property["type"].as_str().map(str::to_owned);
-            ParameterBody { name: name.clone(), kind, required: required(name) }
+            ParameterBody { name: name.clone(), kind, required: required.contains(name.as_str()) }
         })
         .collect();
     all.sort_by_key(|parameter| !parameter.required);
