@@ -199,7 +199,13 @@ impl ServerHandler for Handler {
             ours.record_in(&span);
         }
         let request_id = Arc::clone(&asking.request_id);
-        let result = self.call(asking, request).instrument(span).await?;
+        let answering = self.call(asking, request).instrument(span);
+        // Whoever hung up or called it off waits for nothing any more, and gives up the place in the queue.
+        let result = tokio::select! {
+            biased;
+            result = answering => result?,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("the request was cancelled", None)),
+        };
         Ok(CallToolResponse::Complete(results::with_ids(result, &request_id, ours)))
     }
 

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use serde_json::json;
 use shortlist_index::{EmbedError, Embedder, Embedding, HashingEmbedder, ModelFingerprint, TextRole};
 use shortlist_server::Config;
 
 use crate::harness::{ALICE, EVERYTHING, Patience, Server, embedder, home, publish, random_tools};
+use crate::mcp::call;
+use crate::metrics::{read, series};
 
 /// Hashes like the real one, but first tells that it was called and waits until it may go on.
 pub struct Gated {
@@ -86,6 +89,49 @@ async fn who_comes_when_the_queue_is_full_is_sent_away_at_once() {
     first.await.ok();
     second.await.ok();
     go_on.send(()).expect("the gate listens");
+    server.search(&ALICE, "delete").await.ok();
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_gives_up_their_place_in_the_queue_over_mcp_too() {
+    let telemetry = read();
+    let of_config = telemetry.clone();
+    let (server, gate, entered, go_on) = gated(|config| {
+        (config.n_running, config.n_waiting) = (1, 1);
+        config.telemetry = of_config;
+    });
+    let waiting = async |n: f64| {
+        let patience = Patience::new();
+        while series(&telemetry)["shortlist_work_waiting"] != n {
+            patience.check();
+            tokio::task::yield_now().await;
+        }
+    };
+    let asks = |query: &'static str, over_mcp: bool| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            match over_mcp {
+                true => call(&server, &ALICE, "search_tools", json!({ "query": query })).await,
+                false => server.search(&ALICE, query).await,
+            }
+        })
+    };
+    let first = asks("file", false);
+    let patience = Patience::new();
+    while entered.try_recv().is_err() {
+        patience.check();
+        tokio::task::yield_now().await;
+    }
+    for over_mcp in [false, true] {
+        let second = asks("list", over_mcp);
+        waiting(1.0).await;
+        server.search(&ALICE, "delete").await.problem(503, "overloaded");
+        second.abort();
+        waiting(0.0).await;
+    }
+    gate.closed.store(false, Ordering::SeqCst);
+    go_on.send(()).expect("the first waits");
+    first.await.expect("no panic").ok();
     server.search(&ALICE, "delete").await.ok();
 }
 
