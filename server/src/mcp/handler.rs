@@ -22,9 +22,10 @@ use super::tools::{GET_TOOL_DETAILS, INSTRUCTIONS, LIST_NAMESPACES, SEARCH_TOOLS
 use super::{results, text, tools};
 use crate::doors;
 use crate::doors::read;
+use crate::doors::wire::SearchToolsRequest;
 use crate::error::{ApiError, Code};
 use crate::http::{TraceContext, is_harmless_id, log_error};
-use crate::limits::MCP_TTL;
+use crate::limits::{MCP_TTL, TOKENS_MAX};
 use crate::state::AppState;
 use crate::telemetry::begin_trace;
 
@@ -66,8 +67,10 @@ impl Handler {
         let Asking { caller, outcome, .. } = asking;
         let arguments = request.arguments.unwrap_or_default();
         let result = match &*request.name {
-            SEARCH_TOOLS => match arguments_of(arguments) {
-                Ok(request) => {
+            SEARCH_TOOLS => match arguments_of::<SearchToolsRequest>(arguments) {
+                Ok(mut request) => {
+                    // rmcp writes a message out on a thread that answers others too, and fifty tools whole are 25 MB.
+                    request.max_tokens.get_or_insert(TOKENS_MAX);
                     let write = |found| results::answer(text::search(&found), &found);
                     doors::search_tools(&self.state, caller, request, write).await
                 }

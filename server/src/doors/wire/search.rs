@@ -31,7 +31,8 @@ pub(crate) struct SearchToolsRequest {
     /// How much each hit tells; `summary` unless said.
     pub(crate) detail: Option<Detail>,
     /// The most tokens the answer may take, estimated as a quarter of its bytes. Hits fall to lower levels of detail, best
-    /// hits last, and those that fit at none are left out (`omitted`), to be had with `next_cursor`.
+    /// hits last, and those that fit at none are left out (`omitted`), to be had with `next_cursor`. Over MCP it is 100,000
+    /// unless said.
     #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 200, maximum = 100_000)]
     pub(crate) max_tokens: Option<usize>,

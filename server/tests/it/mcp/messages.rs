@@ -169,3 +169,20 @@ async fn an_admin_who_acts_as_somebody_gets_that_ones_answer() {
     assert_eq!(acting, send(&server, &ALICE, message.clone()).await);
     assert_ne!(acting, send(&server, &BOB, message).await);
 }
+
+#[tokio::test]
+async fn no_search_over_mcp_takes_more_than_the_most_tokens() {
+    let schema = json!({ "description": "x".repeat(200_000) });
+    let large = |number: usize| {
+        let mut tool = tool(&format!("m://github.star_{number}"), "Stars a repository.");
+        tool.input_schema = Some(shortlist_index::Schema::from_value(&schema).expect("a schema"));
+        tool
+    };
+    let server = Server::start((0..10).map(large).collect(), EVERYTHING);
+    let asked = json!({ "query": "star", "detail": "full", "collapse": false });
+    let answer = call(&server, &ALICE, "search_tools", asked).await;
+    let found = answer.ok()["result"]["structuredContent"].take();
+    assert!(found.to_string().len() <= 400_000, "{}", found.to_string().len());
+    let details: Vec<&Value> = found["hits"].as_array().expect("hits").iter().map(|hit| &hit["detail"]).collect();
+    assert_eq!((details.len(), details[0], found["truncated"] == true), (10, &json!("full"), true));
+}
