@@ -3,10 +3,12 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
 use shortlist_index::{Models, Store};
 use shortlist_server::audit::Audit;
+use shortlist_server::limits::AUDIT_CLOSE_TIMEOUT;
 use shortlist_server::telemetry::{Telemetry, TelemetryConfig, serve_metrics};
 use shortlist_server::{AppState, AuditSettings, Config, HeaderIdentity, Identities, Settings, read_secret};
 use tracing_subscriber::layer::SubscriberExt;
@@ -24,6 +26,9 @@ use crate::places::PlaceArgs;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// Whose identity headers count unless something is said: this machine's.
 const PEERS: [&str; 2] = ["127.0.0.1", "::1"];
+
+/// How long the end waits for threads that are busy: as long as for the last record of the audit.
+const BLOCKED_TIMEOUT: Duration = AUDIT_CLOSE_TIMEOUT;
 
 /// Serves until it is told to stop.
 pub fn run(places: &PlaceArgs, args: &ServeArgs) -> Result<()> {
@@ -113,6 +118,9 @@ pub fn serve(listen: SocketAddr, metrics_listen: Option<SocketAddr>, config: Con
         tracing::info!(address = %listener.local_addr()?, tls, generation = state.generation(), "serving");
         shortlist_server::run(listener, state, stop_signal()).await.map_err(Into::into)
     });
+    // Without a limit it would wait for whatever still computes or reads, and a disk that hangs does so for ever. Requests
+    // had their time to finish before.
+    runtime.shutdown_timeout(BLOCKED_TIMEOUT);
     ends.shut_down();
     served
 }
