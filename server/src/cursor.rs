@@ -94,17 +94,13 @@ impl CursorKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shortlist_index::Grant;
 
     fn key() -> CursorKey {
         CursorKey::new(&Secret::new("0123456789abcdef").expect("long enough"))
     }
 
     fn binding(request: &str, user: &str) -> Binding {
-        let grant = Grant::everything();
-        let policy_version = "none".into();
-        let granted = Granted { fingerprint: grant.fingerprint(), grant, exact: false, policy_version };
-        Binding::new("search", request, &Principal::user(user), &granted)
+        Binding::new("search", request, &Principal::user(user), &Granted::everything())
     }
 
     #[test]

@@ -117,6 +117,10 @@ pub const RULE_ID_BYTES_MAX: usize = 32;
 pub const ALLOWED_SETS_KEPT: u64 = 2_000;
 /// Principals whose grant is kept.
 pub const GRANTS_KEPT: u64 = 10_000;
+/// The most bytes of these grants: a thousand rules take some 200 kB for each whom they concern.
+pub const GRANTS_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// From more rules on, a grant that is not at hand is resolved on a thread that may block: a thousand take a millisecond.
+pub const RULES_AT_ONCE_MAX: usize = 100;
 /// Kept grants and resolved sets that nobody used for this long are dropped.
 pub const KEPT_IDLE: Duration = Duration::from_secs(15 * 60);
 

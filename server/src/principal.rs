@@ -46,6 +46,13 @@ impl Principal {
         self
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let Self { user, tenant, groups, roles, scopes, service } = self;
+        let names = [groups, roles, scopes].into_iter().flatten().chain(tenant).chain(service).chain([user]);
+        size_of::<Self>() + names.map(|name| size_of::<String>() + name.len()).sum::<usize>()
+    }
+
     /// Of this tenant.
     #[must_use]
     pub fn of_tenant(mut self, tenant: impl Into<String>) -> Self {

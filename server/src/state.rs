@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shortlist_index::{Models, Store};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::audit::Audit;
 use crate::config::{Config, ConnectionLimits, McpSettings};
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) mcp: McpSettings,
     pub(crate) telemetry: Telemetry,
     pub(crate) metrics: Arc<Metrics>,
+    /// One permit for each grant that is resolved away from the threads that answer.
+    pub(crate) resolving: Arc<Semaphore>,
     /// Held for reading by each request that goes on without its connection: who has it for writing has waited for all.
     pub(crate) lasting: Arc<RwLock<()>>,
     pub(crate) drain_timeout: Duration,
@@ -89,6 +91,7 @@ impl AppState {
             mcp: config.mcp,
             telemetry: config.telemetry,
             metrics,
+            resolving: Arc::new(Semaphore::new(n_running)),
             lasting: Arc::default(),
             drain_timeout: config.drain_timeout,
             poll_interval: config.poll_interval,

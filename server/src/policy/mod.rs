@@ -40,6 +40,7 @@ mod file;
 mod run_time;
 mod versions;
 
+mod granted;
 mod store;
 
 mod check;
@@ -64,8 +65,9 @@ pub use rule::{Effect, Rule, RuleName};
 pub use versions::RunTimeError;
 pub use written::{WrittenRule, schema};
 
+pub(crate) use granted::Granted;
 pub(crate) use run_time::{Made, RunTimeRule, VersionRow};
-pub(crate) use store::{ChangeError, FileState, Granted, InForce, Policies, Request};
+pub(crate) use store::{ChangeError, FileState, InForce, Policies, Request};
 
 /// Rules in the order of their file, then those that were added at run time.
 #[derive(Clone, Debug)]
@@ -99,6 +101,13 @@ impl fmt::Display for RulesFor {
             (allowed, denied) => write!(f, "denied by {}, though allowed by {}", list(denied), list(allowed)),
         }
     }
+}
+
+/// What these rules give the principal whom they concern.
+fn grant_of(rules: &[&Rule], principal: &Principal) -> Grant {
+    let selectors =
+        |effect| rules.iter().filter(|rule| rule.effect == effect).map(|rule| rule.selector.clone()).collect();
+    Grant::new(selectors(Effect::Allow), selectors(Effect::Deny), principal.scopes.clone())
 }
 
 impl Policy {
@@ -149,11 +158,11 @@ impl Policy {
 
     /// What the principal may see.
     pub fn grant(&self, principal: &Principal) -> Grant {
-        let selectors = |effect: Effect| {
-            let concerning = |rule: &&Rule| rule.effect == effect && rule.concerns(principal);
-            self.rules.iter().filter(concerning).map(|rule| rule.selector.clone()).collect()
-        };
-        Grant::new(selectors(Effect::Allow), selectors(Effect::Deny), principal.scopes.clone())
+        grant_of(&self.concerning(principal).collect::<Vec<_>>(), principal)
+    }
+
+    fn concerning(&self, principal: &Principal) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| rule.concerns(principal))
     }
 
     /// Whether the principal may ask at the admin doors, which look past every grant.

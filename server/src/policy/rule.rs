@@ -100,6 +100,13 @@ impl Rule {
         self.note.as_deref()
     }
 
+    /// How many bytes what it selects takes in a grant. The texts of its patterns are shared.
+    pub(super) fn selector_bytes(&self) -> usize {
+        let Selector { refs, namespaces, sources, tags, required_scopes, .. } = &self.selector;
+        let n_patterns: usize = [refs, namespaces, sources, tags, required_scopes].map(Vec::len).iter().sum();
+        size_of::<Selector>() + n_patterns * size_of::<Pattern>()
+    }
+
     pub(super) fn concerns(&self, principal: &Principal) -> bool {
         self.to.iter().any(|to| to.includes(principal, self.effect))
     }

@@ -6,42 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use moka::sync::Cache;
 use serde::Serialize;
-use shortlist_index::Grant;
 use utoipa::ToSchema;
 
 use super::Policy;
 use super::file::{self, PolicyError};
+use super::granted::{Granted, Grants};
 use super::rule::{Rule, RuleName};
 use super::run_time::{Made, Record, RunTimeRule, RunTimeRules, VersionRow};
 use super::versions::{RunTimeError, Versions};
 use super::written::WrittenRule;
-use crate::limits::{GRANTS_KEPT, KEPT_IDLE, RUN_TIME_RULES_MAX};
+use crate::limits::{GRANTS_BYTES_MAX, RULES_AT_ONCE_MAX, RUN_TIME_RULES_MAX};
 use crate::principal::Principal;
 use crate::telemetry::Tally;
 
 /// How long a changed file must stay the same to be taken.
 const SETTLE_TIME: Duration = Duration::from_millis(30);
-
-/// A principal's grant under one policy.
-#[derive(Debug)]
-pub(crate) struct Granted {
-    pub(crate) grant: Grant,
-    pub(crate) fingerprint: String,
-    /// Whether their searches compare every vector.
-    pub(crate) exact: bool,
-    /// [`Policy::version`] of the policy that gave it.
-    pub(crate) policy_version: Arc<str>,
-}
-
-impl Granted {
-    /// What an operator sees: everything, by no policy.
-    pub(crate) fn everything() -> Self {
-        let grant = Grant::everything();
-        Self { fingerprint: grant.fingerprint(), grant, exact: false, policy_version: "none".into() }
-    }
-}
 
 /// The policy in force.
 pub(crate) struct Policies {
@@ -50,8 +30,7 @@ pub(crate) struct Policies {
     current: ArcSwap<InForce>,
     /// What the last look saw. Held for the length of a look or a change, so that there is one at a time.
     looked: Mutex<Looked>,
-    grants: Cache<(u64, Principal), Arc<Granted>>,
-    grants_tally: Tally,
+    grants: Grants,
 }
 
 /// The policy in force, with what it was made of.
@@ -61,7 +40,7 @@ pub(crate) struct InForce {
     pub(crate) file: FileState,
     pub(crate) run_time: RunTimeState,
     /// Raised with each policy, so that no grant of an earlier one is found in the cache.
-    serial: u64,
+    pub(super) serial: u64,
 }
 
 /// How the policy's file is.
@@ -140,29 +119,27 @@ impl Policies {
             versions: Versions::of(home),
             current: ArcSwap::from_pointee(looked.in_force(0)),
             looked: Mutex::new(looked),
-            grants: Cache::builder().max_capacity(GRANTS_KEPT).time_to_idle(KEPT_IDLE).build(),
-            grants_tally: Tally::default(),
+            grants: Grants::new(GRANTS_BYTES_MAX),
         }
     }
 
-    /// What the principal may see now.
+    /// What the principal may see now. Costs each rule a look where it is not at hand.
     pub(crate) fn granted(&self, principal: &Principal) -> Arc<Granted> {
-        let current = self.current.load();
-        let mut is_hit = true;
-        let granted = self.grants.get_with((current.serial, principal.clone()), || {
-            is_hit = false;
-            let grant = current.policy.grant(principal);
-            let exact = current.policy.is_exact(principal);
-            let policy_version = Arc::clone(&current.version);
-            Arc::new(Granted { fingerprint: grant.fingerprint(), grant, exact, policy_version })
-        });
-        self.grants_tally.count(is_hit);
-        granted
+        self.grants.of(&self.current.load(), principal)
+    }
+
+    /// What the principal may see now, if that is at hand or so quickly resolved that another thread is not worth it.
+    pub(crate) fn granted_at_once(&self, principal: &Principal) -> Option<Arc<Granted>> {
+        let in_force = self.current.load();
+        match in_force.policy.n_rules() <= RULES_AT_ONCE_MAX {
+            true => Some(self.grants.of(&in_force, principal)),
+            false => self.grants.at_hand(&in_force, principal),
+        }
     }
 
     /// How often a principal's grant was at hand.
     pub(crate) fn grants_tally(&self) -> &Tally {
-        &self.grants_tally
+        self.grants.tally()
     }
 
     /// The policy in force, as long as the caller holds it.
@@ -335,8 +312,7 @@ impl Policies {
         drop(before);
         self.current.store(Arc::new(next));
         if is_other {
-            // The grants of the policy before are of no more use.
-            self.grants.invalidate_all();
+            self.grants.forget();
         }
     }
 }
@@ -411,4 +387,15 @@ fn removed(before: &RunTimeState, id: String) -> Result<(Made, Vec<RunTimeRule>)
 
 fn known(state: &RunTimeState) -> Result<&RunTimeRules, ChangeError> {
     state.as_deref().map_err(|reason| ChangeError::Refused(Arc::clone(reason)))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// This policy, in force.
+    pub(in crate::policy) fn in_force(policy: Policy) -> InForce {
+        let run_time = Ok(Arc::new(RunTimeRules::none()));
+        Looked { seen: None, file: Some(policy), refusal: None, run_time, version_max: 0 }.in_force(1)
+    }
 }
