@@ -186,15 +186,25 @@ pub(crate) fn reference(namespace: &str, number: usize) -> String {
     format!("m://{namespace}.tool_{number:06}")
 }
 
+/// The last number of a tool that the asker may not see, in a catalog of so many.
+pub(crate) fn last_hidden(n_tools: usize) -> usize {
+    (0..n_tools).rev().find(|&number| !is_open(number)).unwrap_or_default()
+}
+
+fn is_open(number: usize) -> bool {
+    number % 100 < VISIBLE_PERCENT
+}
+
 /// Tools of random words, made up by a fixed seed; the hidden ones hold words of their own too.
 pub(crate) fn catalog(n_tools: usize, hidden: &Hidden) -> Result<Vec<Tool>, BenchError> {
     let mut rng = fastrand::Rng::with_seed(16);
+    let last_hidden = last_hidden(n_tools);
     let tool = |number: usize| {
-        let is_open = number % 100 < VISIBLE_PERCENT;
+        let is_open = is_open(number);
         let namespace = if is_open { OPEN } else { hidden.namespace };
         let mut words: Vec<String> = (0..12).map(|_| format!("word{}", rng.usize(..N_WORDS))).collect();
         words.extend((!is_open && number.is_multiple_of(COMMON_EVERY)).then(|| hidden.common.to_owned()));
-        words.extend((number == n_tools - 1).then(|| hidden.rare.to_owned()));
+        words.extend((number == last_hidden).then(|| hidden.rare.to_owned()));
         let reference: ToolRef = reference(namespace, number).parse().map_err(failed)?;
         Ok(Tool {
             name: reference.name().to_owned(),

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::error::BenchError;
 use crate::metrics::percentile;
-use crate::server::{Asked, Asker, Hidden, N_WARM, ONE, OPEN, OTHER, catalog, reference};
+use crate::server::{Asked, Asker, Hidden, N_WARM, ONE, OPEN, OTHER, catalog, last_hidden, reference};
 
 /// What time tells, question by question.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +96,7 @@ pub fn measure(home: &Path, n_tools: usize, n_answers: usize) -> Result<TimingRe
 /// What is asked, about these.
 fn questions_of(n_tools: usize, about: &Hidden) -> Vec<(&'static str, Asked)> {
     let search = |query: &str| Asked::post("search_tools", &json!({ "query": query }));
-    let tool = reference(about.namespace, n_tools - 1);
+    let tool = reference(about.namespace, last_hidden(n_tools));
     let closed = about.namespace;
     let visible = "word1 word2";
     vec![
@@ -197,6 +197,17 @@ mod tests {
         let some = judge(times(5_000, 5.0), times(5_000, 0.0)).question("some");
         assert!(some.auc - 0.5 > 10.0 * some.auc_error && (some.delta_us - 5.0).abs() < 0.5, "{some:?}");
         assert!(some.answers_needed < 50.0, "{some:?}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_there_and_hidden_however_many_tools_there_are() {
+        for n_tools in [100, 109, 110, 300, 301, 1_001] {
+            let catalog = catalog(n_tools, &ONE).expect("a catalog");
+            let wanted = reference(ONE.namespace, last_hidden(n_tools));
+            let tool = catalog.iter().find(|tool| tool.reference.to_string() == wanted).expect("it is there");
+            assert!(tool.description.contains(ONE.rare), "{n_tools}");
+            assert_eq!(catalog.iter().filter(|tool| tool.description.contains(ONE.rare)).count(), 1);
+        }
     }
 
     #[test]
