@@ -151,6 +151,16 @@ pub enum BenchError {
         /// What is missing.
         model: &'static str,
     },
+    /// The generation has no vector graph to be measured.
+    #[error(
+        "generation {generation} has no graph, for with {n_tools} tools the scan is as fast; measure a larger catalog"
+    )]
+    NoGraph {
+        /// The generation.
+        generation: u64,
+        /// Its tools.
+        n_tools: usize,
+    },
     /// A description could not be embedded.
     #[error("a tool's text could not be embedded")]
     Embed(#[from] EmbedError),

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use shortlist_index::{AllowedSet, Grant, LIMIT_MAX, Mode, Models, SearchRequest, Snapshot, search};
+use shortlist_index::{AllowedSet, Grant, LIMIT_MAX, Manifest, Mode, Models, SearchRequest, Snapshot, search};
 
 use crate::error::BenchError;
 use crate::metrics::percentile;
+use crate::spread::is_chosen;
 
 /// Graph against scan over one generation, everything visible.
 #[derive(Clone, Debug, Serialize)]
@@ -30,12 +31,16 @@ pub struct GraphReport {
 /// Asks each query twice, by graph and by scan, one query at a time.
 ///
 /// # Errors
-/// [`BenchError`] when there is no embedding model, or a search fails.
+/// [`BenchError`] when the generation has no graph, there is no embedding model, or a search fails.
 pub fn measure(snapshot: &Snapshot, models: &Models, n_queries: usize) -> Result<GraphReport, BenchError> {
+    if !has_graph(snapshot.manifest()) {
+        return Err(BenchError::NoGraph { generation: snapshot.number(), n_tools: snapshot.n_tools() });
+    }
     let allowed = snapshot.allow(&Grant::everything());
-    let step = (snapshot.n_tools() / n_queries.max(1)).max(1);
-    let queries: Vec<String> =
-        snapshot.tools().step_by(step).map(|tool| tool.summary()).filter(|summary| !summary.is_empty()).collect();
+    let n_tools = snapshot.n_tools();
+    let chosen = snapshot.tools().enumerate().filter(|&(place, _)| is_chosen(place, n_queries, n_tools));
+    let summaries = chosen.map(|(_, tool)| tool.summary());
+    let queries: Vec<String> = summaries.filter(|summary| !summary.is_empty()).collect();
     let (mut found_10, mut found_100, mut same, mut scan_ms, mut graph_ms) = (0.0, 0.0, 0.0, Vec::new(), Vec::new());
     for query in &queries {
         let (walked, walk_ms) = ask(snapshot, models, &allowed, query, false)?;
@@ -50,7 +55,7 @@ pub fn measure(snapshot: &Snapshot, models: &Models, n_queries: usize) -> Result
     graph_ms.sort_by(f64::total_cmp);
     let n = queries.len().max(1) as f64;
     Ok(GraphReport {
-        n_tools: snapshot.n_tools(),
+        n_tools,
         n_queries: queries.len(),
         recall_at_10: found_10 / n,
         recall_at_100: found_100 / n,
@@ -58,6 +63,11 @@ pub fn measure(snapshot: &Snapshot, models: &Models, n_queries: usize) -> Result
         scan_p50_ms: percentile(&scan_ms, 0.5),
         graph_p50_ms: percentile(&graph_ms, 0.5),
     })
+}
+
+/// Whether there is a graph, by the files of it. Without one the scan would be compared with itself.
+fn has_graph(manifest: &Manifest) -> bool {
+    manifest.files.keys().any(|file| file.split('/').nth(1) == Some("graph"))
 }
 
 /// The refs found, and how long it took.
@@ -91,7 +101,19 @@ fn overlap(walked: &[String], scanned: &[String], k: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use shortlist_index::HashingEmbedder;
+
     use super::*;
+    use crate::catalog_index::CatalogIndex;
+    use crate::server::{ONE, catalog};
+
+    #[test]
+    fn without_a_graph_nothing_is_compared() {
+        let tools = catalog(100, &ONE).expect("a catalog");
+        let index = CatalogIndex::build(&tools, Some(&HashingEmbedder::new(16)), None, &|_| {}).expect("it is built");
+        let refused = measure(&index.snapshot, &Models::default(), 10).map(|report| report.recall_at_10);
+        assert!(matches!(refused, Err(BenchError::NoGraph { n_tools: 100, .. })), "{refused:?}");
+    }
 
     #[test]
     fn overlap_counts_what_both_have_in_their_first_k() {

@@ -42,6 +42,7 @@ mod plain;
 mod queries;
 mod server;
 mod sets;
+mod spread;
 
 pub use dataset::{BadTools, Dataset};
 pub use error::BenchError;

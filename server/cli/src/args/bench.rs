@@ -172,8 +172,8 @@ pub struct AskedArgs {
 #[derive(Debug, clap::Args)]
 pub struct GraphArgs {
     /// Queries to ask: summaries of tools, spread evenly over the catalog
-    #[arg(long, default_value_t = 500, value_name = "N")]
-    pub queries: usize,
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub queries: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -41,7 +41,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
 
 fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
     let snapshot = super::open(places)?;
-    let report = graph::measure(&snapshot, &models::load(places, false, Sessions::One)?.0, args.queries)?;
+    let report = graph::measure(&snapshot, &models::load(places, false, Sessions::One)?.0, args.queries as usize)?;
     if args.json {
         return print::json(&report);
     }
