@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use shortlist_index::{Confidence, Grant, Models, SearchRequest, search};
+use shortlist_index::{Confidence, Degraded, Grant, Models, SearchRequest, search};
 
 use crate::catalog_index::CatalogIndex;
 use crate::dataset::Dataset;
@@ -50,14 +50,21 @@ pub struct ConfidencePart {
 /// Costs the embedding of every tool that `cache` does not hold, then two searches for each query, on all cores.
 ///
 /// # Errors
-/// [`BenchError`], also when there is no embedding model.
+/// [`BenchError`], also when there is no embedding model, or a stage failed.
 pub fn measure(dataset: &Dataset, models: &Models, cache: Option<&Path>) -> Result<ConfidenceReport, BenchError> {
     let index = CatalogIndex::build(&dataset.tools, models.embedder.as_deref(), cache, &|_| {})?;
     let ask = |grant: &Grant, query: &JudgedQuery| {
         let request = SearchRequest { limit: 1, ..SearchRequest::new(query.query.as_str()) };
-        search(&index.snapshot, models, &index.snapshot.allow(grant), &request)
-            .map(|answer| answer.confidence.unwrap_or(Confidence::None))
-            .map_err(|error| BenchError::Search { query: query.id.clone(), error })
+        let answer = search(&index.snapshot, models, &index.snapshot.allow(grant), &request)
+            .map_err(|error| BenchError::Search { query: query.id.clone(), error })?;
+        match answer.degraded.first().cloned() {
+            // Without a stage nothing is sure, which would count as told.
+            Some(Degraded { stage, reason }) => {
+                let (query, mode) = (query.id.clone(), request.mode.to_string());
+                Err(BenchError::Degraded { query, stage, mode, reason })
+            }
+            None => Ok(answer.confidence.unwrap_or(Confidence::None)),
+        }
     };
     let asked = dataset.queries.par_iter().map(|query| {
         let with = ask(&Grant::everything(), query)?;

@@ -87,10 +87,10 @@ pub struct BenchConfidenceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub queries: Option<u32>,
     /// Fail where less than this share is told in a part
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub told_min: f64,
     /// Fail where more than this share is a false alarm in a part
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub false_alarms_max: f64,
     /// Print JSON
     #[arg(long)]
@@ -177,4 +177,23 @@ pub struct GraphArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A share of all, from 0 to 1. NaN is none: nothing is less than it, so no bound would ever be missed.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_share_is_from_nothing_to_all() {
+        assert_eq!((share("0"), share("0.5"), share("1")), (Ok(0.0), Ok(0.5), Ok(1.0)));
+        for wrong in ["nan", "NaN", "-0.1", "5", "inf", "", "half"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
 }
