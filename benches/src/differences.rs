@@ -58,13 +58,25 @@ pub fn between(now: &[Report], saved: &[Report]) -> Result<Vec<Row>, BenchError>
             return Err(BenchError::OtherDataset { set: label, what });
         }
         for run in &report.runs {
-            let setting = run.setting();
-            if let Some(before) = before.run(&setting) {
-                rows.extend(pairwise(report, run, before, format!("{setting}, saved")));
+            if let Some(before_run) = before.run(&run.setting()) {
+                rows.extend(pairwise(report, run, before_run, saved_name(run, report, before)));
             }
         }
     }
     if rows.is_empty() { Err(BenchError::NothingToCompare) } else { Ok(rows) }
+}
+
+/// What a saved run is called beside one of now: its setting, and what else was otherwise. That is what some are compared for.
+fn saved_name(run: &Run, now: &Report, saved: &Report) -> String {
+    let mut name = format!("{}, saved", run.setting());
+    if saved.no_collapse != now.no_collapse {
+        name += if saved.no_collapse { ", copies apart" } else { ", copies in one place" };
+    }
+    // Files from before it was kept do not say which it was.
+    if run.rerank && saved.reranker.is_some() && saved.reranker != now.reranker {
+        name += ", another reranker";
+    }
+    name
 }
 
 /// What makes two reports' figures incomparable.

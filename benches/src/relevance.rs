@@ -30,6 +30,8 @@ pub struct Options {
     pub embedding_cache: Option<PathBuf>,
     /// Give tools that say the same places of their own, which a search does not unless it is told to.
     pub no_collapse: bool,
+    /// The fingerprint of the reranking model, which it does not tell by itself; `None` where none runs.
+    pub reranker: Option<String>,
 }
 
 /// How far a measurement is.
@@ -74,6 +76,8 @@ pub fn measure(
     Ok(Report {
         dataset: dataset.description.clone(),
         embedder: embedder.map(|embedder| embedder.fingerprint().0.clone()),
+        reranker: options.reranker.clone(),
+        no_collapse: options.no_collapse,
         n_threads: rayon::current_num_threads(),
         index_s,
         queries: dataset.queries.iter().map(name).collect(),

@@ -24,6 +24,12 @@ pub struct Report {
     pub dataset: Description,
     /// The embedding model's fingerprint; `None` where no mode needed one.
     pub embedder: Option<String>,
+    /// The reranking model's fingerprint; `None` where none ran, and in files from before it was kept.
+    #[serde(default)]
+    pub reranker: Option<String>,
+    /// Whether tools that say the same had places of their own; `false` in files from before it was kept.
+    #[serde(default)]
+    pub no_collapse: bool,
     /// Queries that were asked at a time. Latencies are those of a machine busy with so many.
     pub n_threads: usize,
     /// Reading the model's vectors or making them, building the index and opening it, in seconds.

@@ -122,6 +122,19 @@ fn a_saved_run_is_compared_query_by_query_and_only_with_the_same_data() {
     assert!(rows[0].difference.is_beyond_noise() && rows[0].difference.mean < 0.0);
     assert!(table::differences(&rows).contains("yes, WORSE"));
 
+    // What else was otherwise is said, for it may be what is compared.
+    let against = |edit: &dyn Fn(&mut Report)| {
+        let (mut now, mut before) = (now.clone(), saved.sets.clone());
+        (now.runs[0].rerank, before[0].runs[1].rerank) = (true, true);
+        (now.reranker, before[0].reranker) = (Some("one".to_owned()), Some("one".to_owned()));
+        edit(&mut before[0]);
+        differences::between(&[now], &before).expect("the same data")[0].against.clone()
+    };
+    assert_eq!(against(&|_| {}), "lexical+rerank, saved");
+    assert_eq!(against(&|before| before.no_collapse = true), "lexical+rerank, saved, copies apart");
+    assert_eq!(against(&|before| before.reranker = Some("2".to_owned())), "lexical+rerank, saved, another reranker");
+    assert_eq!(against(&|before| before.reranker = None), "lexical+rerank, saved", "an older file");
+
     let other = |edit: &dyn Fn(&mut Report), what: &str| {
         let mut report = now.clone();
         edit(&mut report);
