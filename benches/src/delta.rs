@@ -14,6 +14,7 @@ use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{SyncObserver, SyncOptions, SyncReport, sync};
 
 use crate::error::BenchError;
+use crate::spread::is_chosen;
 
 /// The longest line of a catalog, in bytes.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -75,9 +76,8 @@ pub fn measure(
         move |error| BenchError::Io { action, path, error }
     };
     let lines = read_lines(tools)?;
-    let every = 100 / percent.clamp(1, 100);
-    let changed: Vec<String> =
-        lines.iter().enumerate().map(|(n, line)| change(line, n.is_multiple_of(every))).collect();
+    let changes = |place| is_chosen(place, percent.clamp(1, 100), 100);
+    let changed: Vec<String> = lines.iter().enumerate().map(|(place, line)| change(line, changes(place))).collect();
     let store = Store::new(&home.join("store"));
     let mut run = |lines: &[String], options: &SyncOptions, expects_word: bool| {
         write_lines(&catalog, lines).map_err(io("write", &catalog))?;
@@ -131,13 +131,14 @@ fn pass(
     Ok((pass, report))
 }
 
-/// The record, saying the word if it is to change.
+/// The record, saying the word if it is to change. What is no record stays as it is, for the sync to refuse.
 fn change(line: &str, changes: bool) -> String {
-    match serde_json::from_str::<Value>(line) {
-        Ok(mut record) if changes => {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(mut record)) if changes => {
             let text = record.get("description").and_then(Value::as_str).unwrap_or_default();
-            record["description"] = Value::String(format!("{text} {WORD}"));
-            record.to_string()
+            let text = format!("{text} {WORD}");
+            record.insert("description".to_owned(), text.into());
+            Value::Object(record).to_string()
         }
         _ => line.to_owned(),
     }
@@ -170,4 +171,39 @@ fn peak_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use shortlist_ingest::sync::Quiet;
+
+    use super::*;
+
+    #[test]
+    fn a_record_says_the_word_and_what_is_none_stays() {
+        assert_eq!(change(r#"{"id":"a"}"#, true), format!(r#"{{"description":" {WORD}","id":"a"}}"#));
+        assert_eq!(change(r#"{"description":"x"}"#, true), format!(r#"{{"description":"x {WORD}"}}"#));
+        for line in [r#"{"id":"a"}"#, "[1]", "7", "", "{"] {
+            assert_eq!(change(line, false), line);
+        }
+        for line in ["[1]", "7", "\"text\"", "", "{"] {
+            assert_eq!(change(line, true), line);
+        }
+    }
+
+    #[test]
+    fn as_many_change_as_were_asked_for() {
+        let home = tempfile::tempdir().expect("a folder");
+        let tools = home.path().join("tools.jsonl");
+        let line = |number: usize| {
+            format!(r#"{{"id":"{number}","namespace":"n","name":"t{number}","description":"Tool {number}."}}"#)
+        };
+        write_lines(&tools, &(0..100).map(line).collect::<Vec<_>>()).expect("it is written");
+        let embedder = shortlist_index::HashingEmbedder::new(16);
+        for percent in [1, 34, 49, 50] {
+            let home = tempfile::tempdir().expect("a folder");
+            let report = measure(&tools, percent, home.path(), &embedder, &mut Quiet).expect("it measures");
+            assert_eq!((report.n_tools, report.n_changed), (100, percent as u64));
+        }
+    }
 }
