@@ -154,7 +154,7 @@ fn grants(places: &PlaceArgs, args: &BenchGrantsArgs) -> Result<()> {
         "{} tools, {} rules with {} different patterns over refs; the first of {} principals sees {} tools",
         report.n_tools, report.n_rules, report.n_ref_patterns, report.n_principals, report.n_seen
     ))?;
-    print::line(format!("{:<46} {:>10.1} ms", "every rule on every tool in turn", report.plain_ms))?;
+    print::line(format!("{:<46} {:>10.1} ms", "the rules on every tool in turn", report.plain_ms))?;
     for (name, figures) in [
         ("bitmap, in a generation just opened", report.cold_bitmap),
         ("ready for a search, likewise", report.cold),
