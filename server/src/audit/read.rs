@@ -63,10 +63,40 @@ pub(super) fn first_line(path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
     Ok(line.and_then(|mut line| line.pop_if(|last| *last == b'\n').map(|_| line)))
 }
 
+/// Where the lines end in a file of this length that may hold a record before this number: the start of a record from this
+/// number on, with few others before it. Records are numbered in their order, so few lines need to be read.
+fn end_before(file: &File, length: u64, before: u64) -> std::io::Result<u64> {
+    #[derive(serde::Deserialize)]
+    struct Numbered {
+        seq: u64,
+    }
+    let (mut low, mut high, mut end) = (0, length, length);
+    while high - low > BLOCK_BYTES {
+        let middle = low + (high - low) / 2;
+        let mut reader = BufReader::new(file);
+        reader.seek(SeekFrom::Start(middle))?;
+        // The line that stands in the middle is left to whoever reads from its start.
+        let start = middle + next_line(&mut reader)?.len() as u64;
+        if start >= high {
+            high = middle;
+            continue;
+        }
+        match serde_json::from_slice(&next_line(&mut reader)?) {
+            Ok(Numbered { seq }) if seq >= before => (high, end) = (middle, start),
+            Ok(_) => low = start,
+            // No record: from here on all is read.
+            Err(_) => break,
+        }
+    }
+    Ok(end)
+}
+
 /// The lines of a whole log, newest first.
 pub struct Backward {
     /// Files that are still to be read, oldest first.
     files: Vec<LogFile>,
+    /// Lines from this number on need not be given.
+    before: Option<u64>,
     open: Option<(PathBuf, File)>,
     /// Where the unread part of the open file ends.
     end: u64,
@@ -76,14 +106,14 @@ pub struct Backward {
 }
 
 impl Backward {
-    /// `before`: only files that may hold a record before this number.
+    /// `before`: most of what is no record before this number is passed over.
     ///
     /// # Errors
     /// [`AuditError`] when the folder cannot be read.
     pub fn new(folder: &Path, before: Option<u64>) -> Result<Self, AuditError> {
         let mut files = files(folder)?;
         files.retain(|file| before.is_none_or(|before| file.first < before));
-        Ok(Self { files, open: None, end: 0, rest: Vec::new(), n_bytes: 0 })
+        Ok(Self { files, before, open: None, end: 0, rest: Vec::new(), n_bytes: 0 })
     }
 
     /// The bytes that were read so far.
@@ -113,7 +143,9 @@ impl Backward {
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     Err(error) => return Err(at(&path)(error)),
                 };
-                self.end = file.metadata().map_err(at(&path))?.len();
+                let length = file.metadata().map_err(at(&path))?.len();
+                let end = self.before.map(|before| end_before(&file, length, before));
+                self.end = end.transpose().map_err(at(&path))?.unwrap_or(length);
                 self.open = Some((path, file));
                 continue;
             };
@@ -270,5 +302,37 @@ mod tests {
         append(9, "b\n");
         assert_eq!(follow.more().expect("lines"), [b"half"]);
         assert_eq!(follow.more().expect("lines"), [b"b"]);
+    }
+
+    #[test]
+    fn what_is_passed_over_is_not_before_the_number() {
+        let mut rng = fastrand::Rng::with_seed(18);
+        let line = |seq| format!("{{\"seq\":{seq},\"filling\":\"{}\"}}", "x".repeat(rng.usize(..900)));
+        let lines: Vec<String> = (1..=3_000).map(line).collect();
+        let text = |lines: &[String]| lines.join("\n") + "\n";
+        let folder = folder(&[(1, text(&lines[..2_000])), (2_001, text(&lines[2_000..]))]);
+        let read = |before: Option<u64>| {
+            let mut backward = Backward::new(folder.path(), before).expect("a log");
+            let first = backward.next().expect("a line").expect("it can be read");
+            assert!(backward.n_bytes() <= 2 * BLOCK_BYTES);
+            let rest = backward.map(|line| line.expect("it can be read"));
+            let lines = std::iter::once(first).chain(rest).map(|line| String::from_utf8(line).expect("UTF-8"));
+            let mut lines: Vec<String> = lines.collect();
+            lines.reverse();
+            lines
+        };
+        assert_eq!(read(None), lines);
+        let places = [2, 3, 1_999, 2_000, 2_001, 2_002, 3_000, 9_000];
+        for before in places.into_iter().chain((0..50).map(|place| 7 + 59 * place)) {
+            let (read, n_wanted) = (read(Some(before)), lines.len().min(before as usize - 1));
+            assert_eq!(read[..n_wanted], lines[..n_wanted], "{before}");
+            let n_bytes: usize = read[n_wanted..].iter().map(|line| line.len() + 1).sum();
+            assert!(n_bytes as u64 <= BLOCK_BYTES + 2_000, "{n_bytes} before {before} are passed over");
+        }
+
+        // What is no record is for whoever reads the lines.
+        let garbage = "no record\n".repeat(20_000);
+        fs::write(folder.path().join(file_name(2_001)), garbage).expect("it is written");
+        assert_eq!(Backward::new(folder.path(), Some(2_500)).expect("a log").count(), 22_000);
     }
 }

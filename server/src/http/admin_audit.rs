@@ -97,19 +97,24 @@ fn page(audit: &Audit, filter: &Filter, before: Option<u64>, limit: usize) -> Re
     let began = Instant::now();
     let mut lines = Backward::new(&audit.config().folder, before)?;
     let mut answer = AuditAnswer { records: Vec::new(), next_before: None, log: audit.status() };
-    while let Some(line) = lines.next() {
+    // Of the records before `before`, the oldest that was read.
+    let mut oldest = None;
+    loop {
+        let is_enough = lines.n_bytes() >= AUDIT_SCAN_BYTES_MAX || began.elapsed() >= AUDIT_SCAN_TIME;
+        // The next page has to start somewhere else than this one, so one record is read whatever it costs.
+        if answer.records.len() == limit || (is_enough && oldest.is_some()) {
+            answer.next_before = oldest.filter(|&seq| seq > 1);
+            break;
+        }
+        let Some(line) = lines.next().transpose()? else { break };
         // A line that is no record, or a whole one yet, is for `shortlist audit verify`.
-        let Ok(record) = serde_json::from_slice::<Value>(&line?) else { continue };
+        let Ok(record) = serde_json::from_slice::<Value>(&line) else { continue };
         let Some(seq) = record["seq"].as_u64().filter(|&seq| before.is_none_or(|before| seq < before)) else {
             continue;
         };
+        oldest = Some(seq);
         if filter.takes_record(&record) {
             answer.records.push(record);
-        }
-        let is_enough = lines.n_bytes() >= AUDIT_SCAN_BYTES_MAX || began.elapsed() >= AUDIT_SCAN_TIME;
-        if answer.records.len() == limit || is_enough {
-            answer.next_before = Some(seq).filter(|&seq| seq > 1);
-            break;
         }
     }
     Ok(answer)
