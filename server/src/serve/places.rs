@@ -1,6 +1,7 @@
 //! [`Places`]: how many connections are open, in all and of one origin.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -88,13 +89,16 @@ impl Places {
     /// [`Full::Share`] when the origin came to have its share meanwhile.
     pub(super) async fn wait(self: &Arc<Self>, origin: Origin) -> Result<Place, Full> {
         self.wanted.notify_one();
-        loop {
+        let taken = loop {
             let freed = self.freed.notified();
             match self.take(origin) {
                 Err(Full::All) => freed.await,
-                taken => return taken,
+                taken => break taken,
             }
-        }
+        };
+        // Where no idle connection heard it, it is taken back: the next to be idle has no reason to go.
+        pin!(self.wanted.notified()).enable();
+        taken
     }
 
     /// Done when this connection should make room.
@@ -169,5 +173,14 @@ mod tests {
         };
         let (waited, ()) = tokio::join!(places.wait(origin(2)), idle);
         assert!(waited.is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_idle_connection_is_asked_for_a_place_that_was_found_otherwise() {
+        let places = Places::new(1, 1);
+        let held = places.take(origin(1)).map_err(drop).expect("free");
+        let (waited, ()) = tokio::join!(places.wait(origin(2)), async { drop(held) });
+        assert!(waited.is_ok());
+        assert!(!pin!(places.wanted.notified()).enable(), "nobody wants a place");
     }
 }
