@@ -205,6 +205,10 @@ pub const AUDIT_LINE_BYTES_MAX: usize = 512 * 1024;
 
 /// How many may read the metrics page at the same time. One Prometheus asks every few seconds; two make a pair.
 pub const METRICS_READERS_MAX: usize = 4;
+/// Connections to the metrics page at the same time; more wait in the system's queue.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+/// How long such a connection may take in all: reading the metrics, and whoever sends or takes them slowly.
+pub const METRICS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one attempt to send something to a collector may take, and how long it is tried in all before it is given up.
 pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of a collector's answer that are read; it says next to nothing.

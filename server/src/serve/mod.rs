@@ -107,7 +107,7 @@ async fn accept(
 }
 
 /// The next connection. What can go wrong is one connection's fault, or passes.
-async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+pub(crate) async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     loop {
         match listener.accept().await {

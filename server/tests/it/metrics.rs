@@ -1,7 +1,9 @@
 //! The metrics page over what the doors do: every metric of the table, what moves it, and what never stands there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
@@ -9,7 +11,10 @@ use serde_json::json;
 use shortlist_index::{Health, SourceFault, SourceReport, SourceStatus, SourceStatuses, Store};
 use shortlist_server::Config;
 use shortlist_server::audit::{Audit, AuditConfig};
+use shortlist_server::limits::METRICS_CONNECTIONS_MAX;
 use shortlist_server::telemetry::{Kind, METRICS, Telemetry, TelemetryConfig, serve_metrics};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{ALICE, BOB, EVERYTHING, Patience, Server, Who, embedder, home, publish, tool};
 use crate::mcp::{call, modern, send as message};
@@ -294,6 +299,26 @@ async fn the_page_has_an_address_of_its_own_and_the_doors_have_no_page() {
         assert_eq!(client.get(format!("{base}{path}")).send().await.expect("an answer").status().as_u16(), 404);
     }
     assert!(Telemetry::none().page().is_none());
+}
+
+#[tokio::test]
+async fn the_page_takes_no_more_connections_than_it_may_have() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(serve_metrics(listener, read()));
+    let mut silent = Vec::new();
+    for _ in 0..METRICS_CONNECTIONS_MAX {
+        silent.push(TcpStream::connect(address).await.expect("a connection"));
+    }
+    let mut one_more = TcpStream::connect(address).await.expect("the system takes it");
+    one_more.write_all(b"GET /metrics HTTP/1.1\r\nhost: here\r\n\r\n").await.expect("it is sent");
+    let mut answer = String::new();
+    let mut read = pin!(one_more.read_to_string(&mut answer));
+    // Whoever hangs up makes room.
+    assert!(tokio::time::timeout(Duration::from_millis(100), read.as_mut()).await.is_err(), "it waits");
+    silent.pop();
+    read.await.expect("one request, then the end");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]

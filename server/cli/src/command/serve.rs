@@ -108,11 +108,7 @@ pub fn serve(listen: SocketAddr, metrics_listen: Option<SocketAddr>, config: Con
         if let Some(address) = metrics_listen {
             let listener = bind(address, "--metrics-listen").await?;
             tracing::info!(metrics.address = %listener.local_addr()?, "the metrics page is at /metrics");
-            tokio::spawn(async move {
-                if let Err(error) = serve_metrics(listener, telemetry).await {
-                    tracing::error!(error = %error, "the metrics page is gone; its socket failed");
-                }
-            });
+            tokio::spawn(serve_metrics(listener, telemetry));
         }
         let listener = bind(listen, "--listen").await?;
         tracing::info!(address = %listener.local_addr()?, tls, generation = state.generation(), "serving");
