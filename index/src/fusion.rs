@@ -24,16 +24,55 @@ impl Scored {
 
 /// The `k` best, best first. O(n + k log k).
 pub(crate) fn best(candidates: impl Iterator<Item = Scored>, k: usize) -> Vec<Scored> {
-    let mut candidates: Vec<Scored> = candidates.collect();
-    if k == 0 {
-        return Vec::new();
+    let mut best = Best::new(k);
+    candidates.for_each(|candidate| best.push(candidate));
+    best.into_sorted()
+}
+
+/// The `k` best of those that come along. What is worse than `k` others is passed over by one comparison, and what is kept
+/// is thinned out now and then: O(1) each.
+pub(crate) struct Best {
+    k: usize,
+    kept: Vec<Scored>,
+    /// The last of the `k` best when they were last counted.
+    bar: Option<Scored>,
+}
+
+impl Best {
+    pub fn new(k: usize) -> Self {
+        Self { k, kept: Vec::new(), bar: None }
     }
-    if candidates.len() > k {
-        candidates.select_nth_unstable_by(k - 1, Scored::by_rank);
-        candidates.truncate(k);
+
+    /// The score below which nothing is kept any more.
+    pub fn bar(&self) -> f32 {
+        self.bar.map_or(f32::NEG_INFINITY, |bar| bar.score)
     }
-    candidates.sort_unstable_by(Scored::by_rank);
-    candidates
+
+    pub fn push(&mut self, candidate: Scored) {
+        if self.bar.is_some_and(|bar| candidate.by_rank(&bar).is_gt()) {
+            return;
+        }
+        self.kept.push(candidate);
+        if self.kept.len() >= 2 * self.k.max(32) {
+            self.thin_out();
+        }
+    }
+
+    fn thin_out(&mut self) {
+        if self.kept.len() > self.k {
+            if let Some(last) = self.k.checked_sub(1) {
+                let (_, bar, _) = self.kept.select_nth_unstable_by(last, Scored::by_rank);
+                self.bar = Some(*bar);
+            }
+            self.kept.truncate(self.k);
+        }
+    }
+
+    pub fn into_sorted(mut self) -> Vec<Scored> {
+        self.thin_out();
+        self.kept.sort_unstable_by(Scored::by_rank);
+        self.kept
+    }
 }
 
 /// A document on its way through the stages.
@@ -60,6 +99,23 @@ pub(crate) struct Candidate {
     pub alternatives: Vec<u32>,
 }
 
+impl Candidate {
+    fn new(Scored { document, score }: Scored) -> Self {
+        Self {
+            document,
+            score,
+            lexical: None,
+            dense: None,
+            signals: None,
+            fused: score,
+            rerank: None,
+            served: None,
+            suspicion: None,
+            alternatives: Vec::new(),
+        }
+    }
+}
+
 /// A place in the list of a part of the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Served {
@@ -71,29 +127,25 @@ pub(crate) struct Served {
     pub by_part_alone: bool,
 }
 
-/// The documents of one leg's list, or of both, each with its place in either. A score alone is what a single leg says.
+/// The documents of one leg's list, or of both, each with its place in either: first the lexical ones, then those that the
+/// dense leg alone found. A score alone is what a single leg says.
 pub(crate) fn join(lexical: Option<&[Scored]>, dense: Option<&[Scored]>) -> Vec<Candidate> {
-    let mut candidates: BTreeMap<u32, Candidate> = BTreeMap::new();
-    for (leg, list) in [lexical, dense].into_iter().enumerate() {
-        for (place, scored) in list.unwrap_or_default().iter().enumerate() {
-            let candidate = candidates.entry(scored.document).or_insert(Candidate {
-                document: scored.document,
-                score: scored.score,
-                lexical: None,
-                dense: None,
-                signals: None,
-                fused: scored.score,
-                rerank: None,
-                served: None,
-                suspicion: None,
-                alternatives: Vec::new(),
-            });
-            let leg = if leg == 0 { &mut candidate.lexical } else { &mut candidate.dense };
-            *leg = Some((place + 1, scored.score));
+    let (lexical, dense) = (lexical.unwrap_or_default(), dense.unwrap_or_default());
+    let mut candidates = Vec::with_capacity(lexical.len() + dense.len());
+    candidates.extend(
+        (1..)
+            .zip(lexical)
+            .map(|(rank, scored)| Candidate { lexical: Some((rank, scored.score)), ..Candidate::new(*scored) }),
+    );
+    let mut places: Vec<(u32, usize)> = lexical.iter().map(|scored| scored.document).zip(0..).collect();
+    places.sort_unstable();
+    for (rank, scored) in (1..).zip(dense) {
+        let place = Some((rank, scored.score));
+        match places.binary_search_by_key(&scored.document, |&(document, _)| document) {
+            Ok(found) => candidates[places[found].1].dense = place,
+            Err(_) => candidates.push(Candidate { dense: place, ..Candidate::new(*scored) }),
         }
     }
-    let mut candidates: Vec<Candidate> = candidates.into_values().collect();
-    sort(&mut candidates);
     candidates
 }
 
@@ -235,7 +287,7 @@ pub(crate) fn demote(candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 fn sort(candidates: &mut [Candidate]) {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+    candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
 }
 
 #[cfg(test)]
@@ -356,10 +408,11 @@ mod tests {
     fn the_best_are_those_of_a_full_sort() {
         let mut rng = fastrand::Rng::with_seed(7);
         for _ in 0..200 {
-            let all: Vec<Scored> = (0..50).map(|document| Scored { document, score: rng.u32(0..9) as f32 }).collect();
+            let all: Vec<Scored> =
+                (0..rng.u32(0..400)).map(|document| Scored { document, score: rng.u32(0..9) as f32 }).collect();
             let mut sorted = all.clone();
             sorted.sort_by(Scored::by_rank);
-            let k = rng.usize(0..60);
+            let k = rng.usize(0..120);
             sorted.truncate(k);
             assert_eq!(best(all.into_iter(), k), sorted);
         }
