@@ -5,6 +5,7 @@
 //! whatever layer they stand in. So a namespace is a range, versions are neighbours, equal scores fall into ref order, and
 //! an answer does not depend on how the generation came about.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -100,6 +101,23 @@ impl Places {
         }
     }
 
+    /// The rows of a layer between which all its documents of a range stand, hidden ones among them. The range may go past the
+    /// last document. Costs a look at the documents at its ends that stand in the other layer.
+    pub fn rows(&self, layer: usize, documents: Range<u32>) -> Range<u32> {
+        match self {
+            Self::Whole(n_rows) => documents.start.min(*n_rows)..documents.end.min(*n_rows),
+            Self::Merged { rows, .. } => {
+                let end = rows.len().min(documents.end as usize);
+                let span = rows.get(documents.start as usize..end).unwrap_or_default();
+                let is_there = |place: &&u32| (**place & IN_DELTA != 0) == (layer == DELTA);
+                match (span.iter().find(is_there), span.iter().rfind(is_there)) {
+                    (Some(first), Some(last)) => first & !IN_DELTA..(last & !IN_DELTA) + 1,
+                    _ => 0..0,
+                }
+            }
+        }
+    }
+
     /// The documents that stand in the delta, in ref order.
     pub fn of_delta(&self) -> &[u32] {
         match self {
@@ -174,6 +192,12 @@ mod tests {
         assert_eq!(names, ["a", "b", "d", "f", "g", "z"]);
         assert_eq!((places.document(BASE, 1), places.document(BASE, 3)), (None, None));
         assert_eq!(places.of_delta(), [0, 2, 4, 5]);
+        // a b | d(delta) f | g z, where base rows 1 and 3 are hidden.
+        for (documents, of_base, of_delta) in
+            [(0..2, 0..1, 0..1), (2..4, 2..3, 1..2), (4..9, 0..0, 2..4), (0..6, 0..3, 0..4), (7..9, 0..0, 0..0)]
+        {
+            assert_eq!((places.rows(BASE, documents.clone()), places.rows(DELTA, documents)), (of_base, of_delta));
+        }
     }
 
     #[test]

@@ -204,13 +204,16 @@ fn found(
     // Without vectors there is still BM25, even where only vectors were asked for.
     let matches = match (request.mode, &dense) {
         (Mode::Dense, Some(_)) => None,
-        _ => Some(stages.run(Stage::Lexical, || snapshot.lexical.search(query, allowed))?),
+        _ => {
+            let search = || snapshot.lexical.search(query, allowed, DEPTH_MAX, dense.as_deref());
+            Some(stages.run(Stage::Lexical, search)?)
+        }
     };
 
     Ok(stages.run(Stage::Fuse, || {
-        let lexical = matches.as_ref().map(|matches| matches.best(DEPTH_MAX));
-        let mut candidates = join(lexical.as_deref(), dense.as_deref());
-        if let (Some(matches), Some(lexical), Some(dense), Some(vector)) = (&matches, &lexical, &dense, &query_vector) {
+        let lexical = matches.as_ref().map(|matches| &*matches.best);
+        let mut candidates = join(lexical, dense.as_deref());
+        if let (Some(matches), Some(lexical), Some(dense), Some(vector)) = (&matches, lexical, &dense, &query_vector) {
             let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
             let legs = Legs {
                 snapshot,
@@ -294,7 +297,7 @@ pub(crate) fn leg_places(
     };
     let lexical = match (request.mode, &vector) {
         (Mode::Dense, Some(_)) => None,
-        _ => place(snapshot.lexical.search(&request.query, allowed)?.best(all)),
+        _ => place(snapshot.lexical.search(&request.query, allowed, all, None)?.best),
     };
     let dense =
         vector.and_then(|vector| place(dense::nearest(&snapshot.vectors, None, vector.as_slice(), allowed, all).0));

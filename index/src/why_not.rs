@@ -268,7 +268,7 @@ fn rejection<'r>(rejections: &'r [Rejection], names: &[&str]) -> Option<&'r Reje
 /// Refs that look like a text.
 fn near(snapshot: &Snapshot, text: &str) -> Result<Vec<String>, SearchError> {
     let everything = snapshot.allow(&Grant::everything());
-    let found = snapshot.lexical.search(text, &everything)?.best(NEAR_MAX);
+    let found = snapshot.lexical.search(text, &everything, NEAR_MAX, None)?.best;
     found.into_iter().map(|scored| Ok(snapshot.reference(scored.document)?.to_string())).collect()
 }
 

@@ -6,9 +6,12 @@
 mod analyzer;
 mod build;
 mod fields;
+mod index;
+mod occurrences;
 mod search;
 
 pub use analyzer::identifier_words;
 pub(crate) use build::build;
 pub(crate) use fields::FieldLengths;
-pub(crate) use search::{LexicalIndex, Matches};
+pub(crate) use index::LexicalIndex;
+pub(crate) use search::Matches;

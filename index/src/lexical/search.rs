@@ -1,39 +1,43 @@
-//! Reads the posting lists and scores them.
+//! Scores what the posting lists hold.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ops::Range;
 
-use tantivy::directory::MmapDirectory;
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::index::{Index, InvertedIndexReader, SegmentReader};
-use tantivy::postings::{Postings, SegmentPostings, TermInfo};
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocSet, TERMINATED, TantivyError, Term};
 
 use super::analyzer;
-use super::fields::{self, FIELD_B, FIELD_WEIGHTS, FieldLengths, K1, N_FIELDS, NAME};
+use super::fields::{FIELD_B, FIELD_WEIGHTS, K1};
+use super::index::{LexicalIndex, PostingList};
+use super::occurrences::{IN_NAME, Normalisers, Occurrences};
 use crate::allowed::AllowedSet;
-use crate::fusion::{Scored, best};
+use crate::fusion::{Best, Scored};
 use crate::places::Layered;
 use crate::unseen::Asked;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
 
-/// One layer's posting lists, open for reading.
-pub(crate) struct LexicalIndex {
-    fields: [FieldReader; N_FIELDS],
-    n_documents: u32,
+thread_local! {
+    /// Memory of the last search on this thread: to get it anew takes longer than to search a small set.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Scratch {
+    occurrences: Occurrences,
+    scores: Vec<f32>,
 }
 
 /// What a query's terms have in common with the documents of an allowed set.
 #[derive(Default)]
 pub(crate) struct Matches {
-    /// Where a document stands in `found`, counted from 1; 0 where it holds none of the terms.
-    slots: Vec<u32>,
-    found: Vec<(u32, Match)>,
+    /// The best by BM25F, best first.
+    pub best: Vec<Scored>,
     /// The weight (inverse document frequency) of all the query's terms, those that no document holds included.
     pub mass: f32,
+    /// By document.
+    closer: Vec<(u32, Match)>,
 }
 
 /// What a query's terms have in common with one document.
@@ -48,189 +52,182 @@ pub(crate) struct Match {
 }
 
 impl Matches {
-    /// The `k` best by BM25F, best first.
-    pub fn best(&self, k: usize) -> Vec<Scored> {
-        best(self.found.iter().map(|&(document, Match { score, .. })| Scored { document, score }), k)
-    }
-
-    /// What the query has in common with a document.
+    /// What the query has in common with a document that was [looked at closer](Layered::<LexicalIndex>::search).
     pub fn of(&self, document: u32) -> Match {
-        let slot = self.slots.get(document as usize).map_or(0, |&slot| slot as usize);
-        slot.checked_sub(1).and_then(|place| self.found.get(place)).map_or(Match::default(), |&(_, found)| found)
-    }
-
-    fn of_mut(&mut self, document: u32) -> &mut Match {
-        let slot = &mut self.slots[document as usize];
-        if *slot == 0 {
-            self.found.push((document, Match::default()));
-            *slot = self.found.len() as u32;
-        }
-        &mut self.found[*slot as usize - 1].1
+        let place = self.closer.binary_search_by_key(&document, |&(document, _)| document);
+        place.ok().and_then(|place| self.closer.get(place)).map_or(Match::default(), |&(_, found)| found)
     }
 }
 
-/// What is needed of one field at query time.
-struct FieldReader {
-    field: Field,
-    postings: std::sync::Arc<InvertedIndexReader>,
-    lengths: FieldNormReader,
-}
-
-impl LexicalIndex {
-    /// Opens the index that [`super::build`] wrote into `dir`. Only the segment is opened, not tantivy's own reader, which
-    /// would write a lock file into the generation.
-    pub fn open(dir: &Path) -> tantivy::Result<Self> {
-        let segments = Index::open(MmapDirectory::open(dir)?)?.searchable_segments()?;
-        let [segment] = segments.as_slice() else {
-            return Err(TantivyError::InvalidArgument(format!("expected one segment, found {}", segments.len())));
-        };
-        let reader = SegmentReader::open(segment)?;
-        let (_, fields) = fields::schema();
-        let mut readers = Vec::with_capacity(N_FIELDS);
-        for field in fields {
-            readers.push(FieldReader {
-                field,
-                postings: reader.inverted_index(field)?,
-                lengths: reader.get_fieldnorms_reader(field)?,
-            });
-        }
-        let fields = readers.try_into().map_err(|_| TantivyError::InternalError("a field is missing".to_owned()))?;
-        Ok(Self { fields, n_documents: reader.max_doc() })
-    }
-
-    /// How many documents there are: as many as the layer has tools.
-    pub fn n_documents(&self) -> usize {
-        self.n_documents as usize
-    }
+/// Where a term stands among the [`Occurrences`], and what it weighs.
+struct Term {
+    places: Range<usize>,
+    idf: f32,
 }
 
 impl Layered<LexicalIndex> {
-    /// The terms that the documents hold, per field. Costs a read of one byte per document and field.
-    pub fn lengths_of(&self, documents: impl Iterator<Item = u32>) -> FieldLengths {
-        let mut lengths = [0; N_FIELDS];
-        for document in documents {
-            let (index, row) = self.at(document);
-            for (length, field) in lengths.iter_mut().zip(&index.fields) {
-                *length += u64::from(field.lengths.fieldnorm(row as u32));
-            }
-        }
-        lengths
-    }
-
     /// Scores the allowed documents by BM25F (Robertson, Zaragoza and Taylor, 2004): a term's weighted
     /// frequencies in all fields are summed before they saturate, so that repeating it, in one field or in several, gains
-    /// ever less.
+    /// ever less. Gives the `k` best, and looks closer at these and at `others` where they are given.
     ///
-    /// The posting lists are tantivy's. Each is read once, from start to end, and yields the document frequency inside the
-    /// allowed set together with the frequencies to be scored with it; pruning (block-max WAND) would need document
+    /// The posting lists are tantivy's. Where the set has something, each is read once, and yields the document frequency
+    /// inside the set together with the frequencies to be scored with it; pruning (block-max WAND) would need document
     /// frequencies beforehand, and those cost the same read. Scores are added in one fixed order, so that a tool's score
     /// depends on nothing but the query, the tool and the allowed set's statistics, to the last bit.
-    pub fn search(&self, query: &str, allowed: &AllowedSet) -> tantivy::Result<Matches> {
+    pub fn search(
+        &self,
+        query: &str,
+        allowed: &AllowedSet,
+        k: usize,
+        others: Option<&[Scored]>,
+    ) -> tantivy::Result<Matches> {
         if allowed.n_searchable() == 0 {
             return Ok(Matches::default());
         }
+        SCRATCH.with_borrow_mut(|Scratch { occurrences, scores }| {
+            occurrences.clear();
+            let mut matches = Matches::default();
+            let terms = self.read(query, allowed, occurrences, &mut matches.mass)?;
+            matches.best = best(&terms, occurrences, allowed, scores, k);
+            if let Some(others) = others {
+                let mut documents: Vec<u32> = matches.best.iter().chain(others).map(|scored| scored.document).collect();
+                documents.sort_unstable();
+                documents.dedup();
+                matches.closer = look_closer(&terms, occurrences, documents);
+            }
+            Ok(matches)
+        })
+    }
+
+    /// Reads the terms' posting lists, and turns each frequency into what it adds to its document's score.
+    fn read(
+        &self,
+        query: &str,
+        allowed: &AllowedSet,
+        occurrences: &mut Occurrences,
+        mass: &mut f32,
+    ) -> tantivy::Result<Vec<Term>> {
         let n_allowed = allowed.n_searchable() as f32;
-        let normalisers: Vec<[f32; 256]> =
-            (0..N_FIELDS).map(|place| normaliser(place, allowed.lengths()[place] as f32 / n_allowed)).collect();
-        let mut matches = Matches { slots: vec![0; self.len()], ..Matches::default() };
-        let mut frequencies = vec![0.0_f32; self.len()];
-        let mut fields = vec![0_u8; self.len()];
-        let mut matching = Vec::new();
+        let lengths = allowed.lengths();
+        let normalisers: Normalisers =
+            std::array::from_fn(|place| normaliser(place, lengths[place] as f32 / n_allowed));
+        let mut terms = Vec::new();
         for (term, repeats) in counted_terms(query) {
             let lists = self.lists(&term)?;
             if lists.is_empty() || allowed.unseen().holds(Asked::Term, &term) {
-                matches.mass += idf(n_allowed, 0.0);
+                *mass += idf(n_allowed, 0.0);
                 continue;
             }
-            for list in &lists {
-                let mut postings = list.open()?;
-                let mut row = postings.doc();
-                while row != TERMINATED {
-                    let document = self.places().document(list.layer, row);
-                    if let Some(document) = document.filter(|&document| allowed.is_searchable(document)) {
-                        let (frequency, fields) = (&mut frequencies[document as usize], &mut fields[document as usize]);
-                        if *fields == 0 {
-                            matching.push(document);
-                        }
-                        *fields |= 1 << list.place;
-                        let length = usize::from(list.reader.lengths.fieldnorm_id(row));
-                        *frequency += normalisers[list.place][length] * postings.term_freq() as f32;
-                    }
-                    row = postings.advance();
-                }
+            let start = occurrences.documents.len();
+            occurrences.read(&lists, self.places(), allowed, &normalisers)?;
+            let places = start..occurrences.documents.len();
+            if places.is_empty() && !self.any_readable(&lists, allowed)? {
+                allowed.unseen().insert(Asked::Term, &term);
             }
-            if matching.is_empty() {
-                if !self.any_readable(&lists, allowed)? {
-                    allowed.unseen().insert(Asked::Term, &term);
-                }
-                matches.mass += idf(n_allowed, 0.0);
-                continue;
+            let idf = idf(n_allowed, places.len() as f32);
+            *mass += idf;
+            let weight = repeats as f32 * idf;
+            for frequency in &mut occurrences.frequencies[places.clone()] {
+                *frequency = weight * *frequency * (K1 + 1.0) / (*frequency + K1);
             }
-            let idf = idf(n_allowed, matching.len() as f32);
-            matches.mass += idf;
-            for document in matching.drain(..) {
-                let frequency = std::mem::take(&mut frequencies[document as usize]);
-                let fields = std::mem::take(&mut fields[document as usize]);
-                let of = matches.of_mut(document);
-                of.score += repeats as f32 * idf * frequency * (K1 + 1.0) / (frequency + K1);
-                of.mass += idf;
-                of.name_terms = of.name_terms.saturating_add(u8::from(fields & (1 << NAME) != 0));
-            }
+            terms.push(Term { places, idf });
         }
-        Ok(matches)
+        Ok(terms)
     }
 
     /// The share of a document's name that its match covers, 0 to 1: its words that stand in the query.
     pub fn name_cover(&self, document: u32, matched: &Match) -> f32 {
-        let (index, row) = self.at(document);
-        let n_terms = index.fields[NAME].lengths.fieldnorm(row as u32);
+        let n_terms = self.name_length(document);
         // A name of several words is a term by itself, beside its words.
         let n_words = if n_terms > 2 { n_terms - 1 } else { n_terms.max(1) };
         (f32::from(matched.name_terms) / n_words as f32).min(1.0)
     }
 
-    /// The posting lists of a term, by layer and field.
-    fn lists(&self, term: &str) -> tantivy::Result<Vec<PostingList<'_>>> {
-        let mut lists = Vec::new();
-        for (layer, index) in self.parts() {
-            for (place, reader) in index.fields.iter().enumerate() {
-                if let Some(info) = reader.postings.get_term_info(&Term::from_field_text(reader.field, term))? {
-                    lists.push(PostingList { layer, place, reader, info });
-                }
-            }
-        }
-        Ok(lists)
-    }
-
     /// Whether any of the lists names a readable document.
     fn any_readable(&self, lists: &[PostingList<'_>], allowed: &AllowedSet) -> tantivy::Result<bool> {
         for list in lists {
-            let mut postings = list.open()?;
-            while postings.doc() != TERMINATED {
-                let document = self.places().document(list.layer, postings.doc());
-                if document.is_some_and(|document| allowed.readable().contains(document)) {
+            let mut block = list.open()?;
+            while !block.docs().is_empty() {
+                let documents = block.docs().iter().filter_map(|&row| self.places().document(list.layer, row));
+                if documents.into_iter().any(|document| allowed.readable().contains(document)) {
                     return Ok(true);
                 }
-                postings.advance();
+                block.advance();
             }
         }
         Ok(false)
     }
 }
 
-/// A term's posting list in one field of one layer.
-struct PostingList<'a> {
-    layer: usize,
-    /// Of the field.
-    place: usize,
-    reader: &'a FieldReader,
-    info: TermInfo,
+/// The `k` documents to which the terms add most, stretch by stretch.
+fn best(
+    terms: &[Term],
+    occurrences: &Occurrences,
+    allowed: &AllowedSet,
+    scores: &mut Vec<f32>,
+    k: usize,
+) -> Vec<Scored> {
+    let mut best = Best::new(k);
+    let mut starts: Vec<usize> = terms.iter().map(|term| term.places.start).collect();
+    for stretch in allowed.stretches() {
+        scores.clear();
+        for (term, start) in terms.iter().zip(&mut starts) {
+            let documents = &occurrences.documents[*start..term.places.end];
+            if documents.first().is_none_or(|document| document & !IN_NAME >= stretch.end) {
+                continue;
+            }
+            scores.resize(stretch.len(), 0.0);
+            for (document, score) in documents.iter().zip(&occurrences.frequencies[*start..]) {
+                let document = document & !IN_NAME;
+                if document >= stretch.end {
+                    break;
+                }
+                scores[(document - stretch.start) as usize] += score;
+                *start += 1;
+            }
+        }
+        for (eight, first) in scores.chunks(8).zip((stretch.start..).step_by(8)) {
+            let bar = best.bar().max(f32::MIN_POSITIVE);
+            if eight.iter().copied().fold(0.0, f32::max) < bar {
+                continue;
+            }
+            for (&score, document) in eight.iter().zip(first..) {
+                if score >= bar {
+                    best.push(Scored { document, score });
+                }
+            }
+        }
+    }
+    best.into_sorted()
 }
 
-impl PostingList<'_> {
-    fn open(&self) -> tantivy::Result<SegmentPostings> {
-        Ok(self.reader.postings.read_postings_from_terminfo(&self.info, IndexRecordOption::WithFreqs)?)
+/// What the terms have in common with each of the documents, which are sorted.
+fn look_closer(terms: &[Term], occurrences: &Occurrences, documents: Vec<u32>) -> Vec<(u32, Match)> {
+    let mut closer: Vec<(u32, Match)> = documents.into_iter().map(|document| (document, Match::default())).collect();
+    for term in terms {
+        let mut places = term.places.clone();
+        for (document, of) in &mut closer {
+            places.start += n_before(&occurrences.documents[places.clone()], *document);
+            let Some(&found) = occurrences.documents[places.clone()].first() else { break };
+            if found & !IN_NAME == *document {
+                of.score += occurrences.frequencies[places.start];
+                of.mass += term.idf;
+                of.name_terms = of.name_terms.saturating_add(u8::from(found & IN_NAME != 0));
+            }
+        }
     }
+    closer
+}
+
+/// How many of the sorted `documents` stand before one, which is mostly near: found in steps that double.
+fn n_before(documents: &[u32], document: u32) -> usize {
+    let is_before = |other: &u32| other & !IN_NAME < document;
+    let mut reach = 1;
+    while documents.get(reach).is_some_and(is_before) {
+        reach *= 2;
+    }
+    let near = &documents[reach / 2..documents.len().min(reach + 1)];
+    reach / 2 + near.partition_point(is_before)
 }
 
 /// What a term weighs that `holding` of `n` documents hold (BM25's inverse document frequency).
@@ -260,10 +257,15 @@ fn counted_terms(query: &str) -> BTreeMap<String, u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use roaring::RoaringBitmap;
     use tantivy::collector::TopDocs;
+    use tantivy::index::Index;
     use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+    use tantivy::schema::IndexRecordOption;
 
+    use super::super::fields;
     use super::*;
     use crate::testing::random_tools;
 
@@ -277,7 +279,7 @@ mod tests {
         let clauses: Vec<(Occur, Box<dyn Query>)> = counted_terms(query)
             .into_iter()
             .map(|(term, repeats)| {
-                let term = Term::from_field_text(fields[DESCRIPTION], &term);
+                let term = tantivy::Term::from_field_text(fields[DESCRIPTION], &term);
                 let term = TermQuery::new(term, IndexRecordOption::WithFreqs);
                 let query: Box<dyn Query> = Box::new(BoostQuery::new(Box::new(term), repeats as f32));
                 (Occur::Should, query)
@@ -303,9 +305,9 @@ mod tests {
         let allowed = AllowedSet::new(1, all.clone(), all, 300, index.lengths_of(0..300));
         for query in ["list files", "delete the calendar event", "карта", "nothing_like_this", "list list files"] {
             let mut ours: Vec<(u32, f32)> = index
-                .search(query, &allowed)
+                .search(query, &allowed, 1_000, None)
                 .expect("a search")
-                .best(1_000)
+                .best
                 .iter()
                 .map(|s| (s.document, s.score))
                 .collect();
@@ -316,6 +318,77 @@ mod tests {
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 // tantivy sums in another order, and its average is of exact lengths, ours of those kept in one byte.
                 assert!(ours.0 == theirs.0 && (ours.1 / theirs.1 - 1.0).abs() < 0.01, "{query}: {ours:?} {theirs:?}");
+            }
+        }
+    }
+
+    /// The plain twin of a search: every posting list whole, one document after the other, no stretches, no best.
+    fn plain(index: &Layered<LexicalIndex>, query: &str, allowed: &AllowedSet) -> (BTreeMap<u32, Match>, f32) {
+        let n = allowed.n_searchable() as f32;
+        let lengths = allowed.lengths();
+        let (mut matches, mut mass) = (BTreeMap::<u32, Match>::new(), 0.0);
+        for (term, repeats) in counted_terms(query) {
+            let mut holding: BTreeMap<u32, (f32, bool)> = BTreeMap::new();
+            for list in index.lists(&term).expect("lists") {
+                let table = normaliser(list.place, lengths[list.place] as f32 / n);
+                let mut block = list.open().expect("a list");
+                while !block.docs().is_empty() {
+                    for (&row, &frequency) in block.docs().iter().zip(block.freqs()) {
+                        let document = index.places().document(list.layer, row);
+                        let Some(document) = document.filter(|d| allowed.searchable().contains(*d)) else { continue };
+                        let (sum, is_in_name) = holding.entry(document).or_default();
+                        *sum += table[list.length_id(row)] * frequency as f32;
+                        *is_in_name |= list.place == fields::NAME;
+                    }
+                    block.advance();
+                }
+            }
+            let idf = idf(n, holding.len() as f32);
+            mass += idf;
+            for (document, (sum, is_in_name)) in holding {
+                let of = matches.entry(document).or_default();
+                of.score += repeats as f32 * idf * sum * (K1 + 1.0) / (sum + K1);
+                of.mass += idf;
+                of.name_terms += u8::from(is_in_name);
+            }
+        }
+        (matches, mass)
+    }
+
+    #[test]
+    fn a_search_says_what_the_plain_twin_says_to_the_last_bit_under_every_grant() {
+        const N: usize = 10_000;
+        let dir = tempfile::tempdir().expect("a folder");
+        super::super::build(dir.path(), &random_tools(7, N)).expect("the index is built");
+        let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), N);
+        let mut rng = fastrand::Rng::with_seed(8);
+        for share in [1.0, 0.5, 0.02, 0.001] {
+            for is_clustered in [false, true] {
+                let mut shows = false;
+                let set: RoaringBitmap = (0..N as u32)
+                    .filter(|document| {
+                        if !is_clustered || document % 50 == 0 {
+                            shows = *document == 0 || rng.f32() < share;
+                        }
+                        shows
+                    })
+                    .collect();
+                let lengths = index.lengths_of(set.iter());
+                let allowed = AllowedSet::new(1, set.clone(), set, N, lengths);
+                for query in
+                    ["list files", "files.delete17", "To delete a calendar event of the bucket", "карта", "nope"]
+                {
+                    let (expected, mass) = plain(&index, query, &allowed);
+                    let all: Vec<Scored> = (0..N as u32).map(|document| Scored { document, score: 0.0 }).collect();
+                    let matches = index.search(query, &allowed, 100, Some(&all)).expect("a search");
+                    assert_eq!(matches.mass, mass, "{query}, {share}");
+                    for document in 0..N as u32 {
+                        let expected = expected.get(&document).copied().unwrap_or_default();
+                        assert_eq!(matches.of(document), expected, "{query}, {share}, {document}");
+                    }
+                    let scored = expected.iter().map(|(&document, of)| Scored { document, score: of.score });
+                    assert_eq!(matches.best, crate::fusion::best(scored, 100), "{query}, {share}");
+                }
             }
         }
     }
@@ -331,7 +404,7 @@ mod tests {
         let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), 40);
         let all: RoaringBitmap = (0..40).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 40, index.lengths_of(0..40));
-        let hits = index.search("zebra", &allowed).expect("a search").best(40);
+        let hits = index.search("zebra", &allowed, 40, None).expect("a search").best;
         let (most, least) = (hits[0].score, hits[hits.len() - 1].score);
         assert!(most < 2.5 * least, "39 occurrences score {most}, one scores {least}");
     }

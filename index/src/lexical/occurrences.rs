@@ -1,0 +1,173 @@
+//! [`Occurrences`]: where the terms of a query occur inside an allowed set.
+
+use std::ops::Range;
+
+use tantivy::postings::BlockSegmentPostings;
+
+use super::fields::{N_FIELDS, NAME};
+use super::index::PostingList;
+use crate::allowed::{AllowedSet, STRETCH_MAX};
+use crate::places::{BASE, DELTA, Places};
+
+/// Set in a document where the term stands in its name.
+pub(super) const IN_NAME: u32 = 1 << 31;
+
+/// What one occurrence in a field counts, by the field's length in the document (as tantivy keeps it, in one byte).
+pub(super) type Normalisers = [[f32; 256]; N_FIELDS];
+
+/// The documents of all terms, one term after the other, each in ref order. Kept from query to query for its memory.
+#[derive(Default)]
+pub(super) struct Occurrences {
+    /// With [`IN_NAME`].
+    pub documents: Vec<u32>,
+    /// The term's frequencies in the fields, each normalised, summed in the order of the fields.
+    pub frequencies: Vec<f32>,
+    window: Window,
+}
+
+/// One stretch of documents while the lists of a term are summed there: small enough to stay in the first cache.
+struct Window {
+    frequencies: Box<[f32; STRETCH_MAX]>,
+    /// Which of them are not 0, one bit a document.
+    held: [u64; STRETCH_MAX / 64],
+    /// Which of them hold the term in their names.
+    named: [u64; STRETCH_MAX / 64],
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { frequencies: Box::new([0.0; _]), held: [0; _], named: [0; _] }
+    }
+}
+
+impl Occurrences {
+    /// The most places that are kept for the next query: 16 MiB.
+    const KEPT_MAX: usize = 2 << 20;
+
+    pub fn clear(&mut self) {
+        self.documents.clear();
+        self.frequencies.clear();
+        self.documents.shrink_to(Self::KEPT_MAX);
+        self.frequencies.shrink_to(Self::KEPT_MAX);
+    }
+
+    /// Adds the allowed documents that hold a term, by its posting lists in the order of layers and fields. What of the
+    /// lists lies between the set's stretches is passed over by their skip lists.
+    pub fn read(
+        &mut self,
+        lists: &[PostingList<'_>],
+        places: &Places,
+        allowed: &AllowedSet,
+        normalisers: &Normalisers,
+    ) -> tantivy::Result<()> {
+        let mut cursors = lists.iter().map(Cursor::open).collect::<tantivy::Result<Vec<_>>>()?;
+        for stretch in allowed.stretches() {
+            let rows = [BASE, DELTA].map(|layer| places.rows(layer, stretch.clone()));
+            if let [cursor] = cursors.as_mut_slice() {
+                let list = cursor.list;
+                let (table, name) = (&normalisers[list.place], if list.place == NAME { IN_NAME } else { 0 });
+                cursor.read(rows[list.layer].clone(), |rows, frequencies| {
+                    self.add(rows.iter().zip(frequencies).map(|(&row, &frequency)| {
+                        // A hidden row is no document, and nothing is allowed beyond the last.
+                        let document = places.document(list.layer, row).unwrap_or(u32::MAX);
+                        (
+                            document | name,
+                            table[list.length_id(row)] * frequency as f32,
+                            allowed.is_searchable(document),
+                        )
+                    }));
+                });
+            } else {
+                for cursor in &mut cursors {
+                    let list = cursor.list;
+                    let table = &normalisers[list.place];
+                    let window = &mut self.window;
+                    cursor.read(rows[list.layer].clone(), |rows, frequencies| {
+                        for (&row, &frequency) in rows.iter().zip(frequencies) {
+                            let Some(document) = places.document(list.layer, row) else { continue };
+                            let at = (document - stretch.start) as usize;
+                            window.frequencies[at] += table[list.length_id(row)] * frequency as f32;
+                            window.held[at / 64] |= 1 << (at % 64);
+                            if list.place == NAME {
+                                window.named[at / 64] |= 1 << (at % 64);
+                            }
+                        }
+                    });
+                }
+                self.take_window(stretch, allowed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds those that are said to belong, without a branch for each.
+    fn add(&mut self, places: impl ExactSizeIterator<Item = (u32, f32, bool)>) {
+        let mut end = self.documents.len();
+        self.documents.resize(end + places.len(), 0);
+        self.frequencies.resize(end + places.len(), 0.0);
+        for (document, frequency, belongs) in places {
+            self.documents[end] = document;
+            self.frequencies[end] = frequency;
+            end += usize::from(belongs);
+        }
+        self.documents.truncate(end);
+        self.frequencies.truncate(end);
+    }
+
+    /// Adds the allowed documents of the window and leaves it empty.
+    fn take_window(&mut self, stretch: &Range<u32>, allowed: &AllowedSet) {
+        let bits = &allowed.bits()[stretch.start as usize / 64..];
+        let words = self.window.held.iter_mut().zip(&mut self.window.named).enumerate();
+        for (word, (held, named)) in words.take(stretch.len() / 64) {
+            let (mut held, named) = (std::mem::take(held), std::mem::take(named));
+            while held != 0 {
+                let bit = held.trailing_zeros();
+                held &= held - 1;
+                let at = word * 64 + bit as usize;
+                let frequency = std::mem::take(&mut self.window.frequencies[at]);
+                if bits[word] >> bit & 1 == 1 {
+                    let name = if named >> bit & 1 == 1 { IN_NAME } else { 0 };
+                    self.documents.push((stretch.start + at as u32) | name);
+                    self.frequencies.push(frequency);
+                }
+            }
+        }
+    }
+}
+
+/// A posting list that is read from stretch to stretch.
+struct Cursor<'a> {
+    list: &'a PostingList<'a>,
+    block: BlockSegmentPostings,
+    /// The next place in the block.
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn open(list: &'a PostingList<'a>) -> tantivy::Result<Self> {
+        Ok(Self { list, block: list.open()?, at: 0 })
+    }
+
+    /// Gives the list's rows in a range with their frequencies, block by block. Ranges must come in their order.
+    fn read(&mut self, range: Range<u32>, mut each: impl FnMut(&[u32], &[u32])) {
+        if range.is_empty() || self.block.docs().last().is_none() {
+            return;
+        }
+        if self.block.doc(self.at) < range.start {
+            self.at = self.block.seek(range.start);
+        }
+        while let Some(rows) = self.block.docs().get(self.at..).filter(|rows| !rows.is_empty()) {
+            let n = match rows.last() {
+                Some(&last) if last < range.end => rows.len(),
+                _ => rows.partition_point(|&row| row < range.end),
+            };
+            each(&rows[..n], &self.block.freqs()[self.at..self.at + n]);
+            self.at += n;
+            if n < rows.len() {
+                return;
+            }
+            self.block.advance();
+            self.at = 0;
+        }
+    }
+}
