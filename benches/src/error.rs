@@ -151,11 +151,9 @@ pub enum BenchError {
         /// What is missing.
         model: &'static str,
     },
-    /// The generation has no vector graph to be measured.
-    #[error(
-        "generation {generation} has no graph, for with {n_tools} tools the scan is as fast; measure a larger catalog"
-    )]
-    NoGraph {
+    /// The generation is too small for sketches to be asked.
+    #[error("generation {generation} has {n_tools} tools, so few that all vectors are compared; measure a larger catalog")]
+    NoSketches {
         /// The generation.
         generation: u64,
         /// Its tools.

@@ -12,11 +12,11 @@ pub mod confidence;
 pub mod delta;
 pub mod fuzz;
 pub mod grants;
-pub mod graph;
 pub mod latency;
 pub mod load;
 pub mod relevance;
 pub mod signals;
+pub mod sketches;
 pub mod telemetry;
 pub mod timing;
 

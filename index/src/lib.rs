@@ -91,7 +91,7 @@ mod unseen;
 
 pub use allowed::AllowedSet;
 pub use confidence::Confidence;
-pub use dense::DensePath;
+pub use dense::{DensePath, SKETCHED_TOOLS_MIN};
 pub use embed::{
     EmbedError, Embedder, Embedding, HashingEmbedder, ModelError, ModelFingerprint, ModelFolder, ModelKind,
     OnnxEmbedder, Pooling, Runtime, TextRole,

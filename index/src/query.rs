@@ -73,8 +73,7 @@ pub struct SearchRequest {
     /// Whether the reranker reads the best [`RERANK_DEPTH`] candidates. Off by default: a web-trained cross-encoder makes
     /// tool search worse on most catalogs.
     pub rerank: bool,
-    /// Never walk the graph: every allowed vector is compared, whatever it costs. What the graph misses shows in the
-    /// difference.
+    /// Every allowed vector is compared, whatever it costs. What the sketches miss shows in the difference.
     pub exact: bool,
     /// Never take the query apart: one that asks for several things is searched as one text alone.
     pub whole: bool,

@@ -87,8 +87,8 @@ impl SearchError {
 /// several things is searched whole and part by part, and the page covers the parts.
 ///
 /// The same snapshot, set, models and request always give the same answer, and what is outside the set has no part in it.
-/// Costs a pass over the query terms' posting lists, one embedding, and a scan of the allowed vectors or a walk of the
-/// graph; and the same again for each part.
+/// Costs a pass over the query terms' posting lists, one embedding, and a scan of the allowed vectors or of their
+/// sketches; and the same again for each part.
 ///
 /// # Errors
 /// [`SearchError`]. A model that fails is none: its stage is left out and named in [`Answer::degraded`].
@@ -197,9 +197,9 @@ fn found(
             })
             .ok(),
     };
-    let graph = snapshot.graph.as_deref().filter(|_| !request.exact);
+    let sketches = snapshot.sketches.as_ref().filter(|_| !request.exact);
     let nearest =
-        |vector: &Embedding| dense::nearest(&snapshot.vectors, graph, vector.as_slice(), allowed, DEPTH_MAX).0;
+        |vector: &Embedding| dense::nearest(&snapshot.vectors, sketches, vector.as_slice(), allowed, DEPTH_MAX).0;
     let dense = query_vector.as_ref().map(|vector| stages.run(Stage::Dense, || nearest(vector)));
     // Without vectors there is still BM25, even where only vectors were asked for.
     let matches = match (request.mode, &dense) {

@@ -6,7 +6,7 @@
 pub enum Stage {
     /// The query becomes a vector.
     Embed,
-    /// The vectors of the allowed set are compared with it, all of them or along the graph.
+    /// The vectors of the allowed set are compared with it, all of them or those whose sketches are near.
     Dense,
     /// The posting lists of the query's terms are read and scored.
     Lexical,

@@ -1,50 +1,58 @@
-//! The exact scan: every allowed vector is compared with the query.
+//! Compares vectors with the query: by their 8-bit codes, and the best in f32.
 
 use simsimd::SpatialSimilarity;
 
+use super::prefetch::prefetch;
+use super::product::QueryCodes;
 use super::vectors::{Vectors, quantise};
+#[cfg(test)]
 use crate::allowed::AllowedSet;
-use crate::fusion::{Scored, best};
+use crate::fusion::{Best, Scored, best};
 use crate::places::Layered;
 
 /// How many times `k` candidates of the 8-bit scan are scored again in f32. The rounding moves a vector by a place or two,
 /// hardly by a hundred, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors alone.
 const OVERSAMPLING: usize = 2;
 
-/// The `k` nearest of the allowed documents, by cosine.
+/// How many rows ahead memory is asked for the next one: candidates lie scattered over the file.
+const AHEAD: usize = 8;
+
+/// The `k` nearest of some documents, by cosine.
 ///
-/// Reads one byte a dimension of each allowed vector, then the best candidates in f32. Each vector has its own scale, so
-/// what a document scores depends on it and the query alone. Cost: O(allowed x dimension).
-pub(super) fn scan(vectors: &Layered<Vectors>, query: &[f32], allowed: &AllowedSet, k: usize) -> Vec<Scored> {
-    rescore(vectors, query, coarse(vectors, query, allowed.searchable().iter(), k), k)
+/// Reads one byte a dimension of each vector, then the best candidates in f32. Each vector has its own scale, so what a
+/// document scores depends on it and the query alone. Cost: O(documents x dimension).
+pub(super) fn nearest_of(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], k: usize) -> Vec<Scored> {
+    rescore(vectors, query, &coarse(vectors, query, documents, k), k)
 }
 
 /// The best of `documents` by their 8-bit codes: enough of them that the `k` nearest are among them.
-pub(super) fn coarse(
-    vectors: &Layered<Vectors>,
-    query: &[f32],
-    documents: impl Iterator<Item = u32>,
-    k: usize,
-) -> Vec<Scored> {
-    let (query_codes, _) = quantise(query);
-    let scored = documents.map(|document| {
+fn coarse(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], k: usize) -> Vec<Scored> {
+    let query = QueryCodes::new(quantise(query).0);
+    let mut best = Best::new(k * OVERSAMPLING);
+    for (place, &document) in documents.iter().enumerate() {
+        if let Some(&next) = documents.get(place + AHEAD) {
+            let (vectors, row) = vectors.at(next);
+            prefetch(vectors.codes(row).0);
+        }
         let (vectors, row) = vectors.at(document);
         let (codes, scale) = vectors.codes(row);
-        let product = i8::dot(codes, &query_codes).unwrap_or(f64::MIN);
         // The query's own scale is the same for all and changes no rank.
-        Scored { document, score: (product * f64::from(scale)) as f32 }
-    });
-    best(scored, k * OVERSAMPLING)
+        let score = (f64::from(query.product(codes)) * f64::from(scale)) as f32;
+        best.push(Scored { document, score });
+    }
+    best.into_sorted()
 }
 
 /// Scores the candidates in f32 and keeps the `k` best.
-pub(super) fn rescore(vectors: &Layered<Vectors>, query: &[f32], candidates: Vec<Scored>, k: usize) -> Vec<Scored> {
-    best(
-        candidates
-            .into_iter()
-            .map(|Scored { document, .. }| Scored { document, score: cosine(vectors, query, document) }),
-        k,
-    )
+fn rescore(vectors: &Layered<Vectors>, query: &[f32], candidates: &[Scored], k: usize) -> Vec<Scored> {
+    let exactly = |(place, &Scored { document, .. }): (usize, &Scored)| {
+        if let Some(next) = candidates.get(place + AHEAD) {
+            let (vectors, row) = vectors.at(next.document);
+            prefetch(vectors.exact(row));
+        }
+        Scored { document, score: cosine(vectors, query, document) }
+    };
+    best(candidates.iter().enumerate().map(exactly), k)
 }
 
 /// The cosine of the query and a document; both have length 1.
@@ -53,7 +61,7 @@ pub(crate) fn cosine(vectors: &Layered<Vectors>, query: &[f32], document: u32) -
     f32::dot(vectors.exact(row), query).unwrap_or(f64::MIN) as f32
 }
 
-/// The plain twin of [`scan`]: f32 throughout, no SIMD, every document.
+/// The plain twin of a scan: f32 throughout, no SIMD, every document.
 #[cfg(test)]
 pub(super) fn exhaustive(vectors: &Layered<Vectors>, query: &[f32], allowed: &AllowedSet, k: usize) -> Vec<Scored> {
     let all = (0..vectors.len() as u32).filter(|&document| allowed.is_searchable(document)).map(|document| {

@@ -1,48 +1,46 @@
-//! Scan or graph: the one place that decides.
+//! Scan or sketches: the one place that decides.
 
 use super::exact;
-use super::graph::Graph;
+use super::sketch::Sketches;
 use super::vectors::Vectors;
 use crate::allowed::AllowedSet;
 use crate::fusion::Scored;
 use crate::places::Layered;
+use crate::query::DEPTH_MAX;
 
-/// From how many tools on a generation gets a graph. Below, the exact scan is as fast and misses nothing.
-pub(crate) const GRAPH_TOOLS_MIN: usize = 75_000;
-
-/// The share of the graph's nodes that must be searchable for the graph to be walked. A filtered walk visits all that it may
-/// not return: under a tight grant it costs a thousand times the scan.
-const GRAPH_SHARE_MIN: f64 = 0.9;
+/// How many times the neighbours wanted are taken by their sketches. By so many, the first hundred of 200,000 are the scan's
+/// but for one in 10,000 (ARCHITECTURE, on sketches).
+const SKETCHED_PER_K: usize = 15;
+/// From how many times the neighbours wanted on sketches save time; a smaller set is compared whole. What decides is the
+/// allowed set's size alone: another user's tools have no part in which way is taken.
+const SKETCH_PER_K_MIN: usize = 40;
+/// The fewest tools of a search that goes by sketches.
+pub const SKETCHED_TOOLS_MIN: usize = DEPTH_MAX * SKETCH_PER_K_MIN;
 
 /// How the dense leg went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DensePath {
     /// Every allowed vector was compared.
     Scan,
-    /// The graph over the base was walked, the delta was compared whole, and the candidates of both scored exactly.
-    Graph,
+    /// Every allowed sketch was compared, and the vectors of the nearest.
+    Sketches,
 }
 
-/// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found.
+/// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found. Without sketches every
+/// allowed vector is compared.
 pub(crate) fn nearest(
     vectors: &Layered<Vectors>,
-    graph: Option<&Graph>,
+    sketches: Option<&Sketches>,
     query: &[f32],
     allowed: &AllowedSet,
     k: usize,
 ) -> (Vec<Scored>, DensePath) {
-    if let Some(graph) = graph
-        && allowed.n_searchable() as f64 >= GRAPH_SHARE_MIN * graph.len() as f64
-    {
-        // A tenth of the neighbours may have to be passed over; if more are, the scan makes up for it.
-        let mut candidates = graph.search(query, allowed, vectors.places(), k + k / 4);
-        if candidates.len() >= k {
-            let of_delta = vectors.places().of_delta().iter().copied();
-            candidates.extend(exact::coarse(vectors, query, of_delta.filter(|&d| allowed.is_searchable(d)), k));
-            return (exact::rescore(vectors, query, candidates, k), DensePath::Graph);
-        }
-    }
-    (exact::scan(vectors, query, allowed, k), DensePath::Scan)
+    let is_large = allowed.n_searchable() >= (k as u64).saturating_mul(SKETCH_PER_K_MIN as u64);
+    let (documents, path) = match sketches.filter(|_| is_large) {
+        Some(sketches) => (sketches.nearest(query, allowed, k * SKETCHED_PER_K), DensePath::Sketches),
+        None => (allowed.searchable().iter().collect(), DensePath::Scan),
+    };
+    (exact::nearest_of(vectors, query, &documents, k), path)
 }
 
 #[cfg(test)]
@@ -52,7 +50,7 @@ mod tests {
     use super::*;
     use crate::embed::Embedding;
 
-    const DIMENSION: usize = 96;
+    const DIMENSION: usize = 384;
     const N: usize = 3_000;
     const K: usize = 50;
 
@@ -69,6 +67,16 @@ mod tests {
             .collect()
     }
 
+    /// Queries as they come: each is about some tool, though in other words.
+    fn queries(vectors: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let mut rng = fastrand::Rng::with_seed(8);
+        let mut blurred = |vector: &Vec<f32>| {
+            let blurred = vector.iter().map(|x| x + (rng.f32() - 0.5) * 0.1).collect();
+            Embedding::from_unnormalised(blurred).into_vec()
+        };
+        vectors.iter().step_by(N / 40).map(&mut blurred).collect()
+    }
+
     fn allowed(share: f32, seed: u64) -> AllowedSet {
         let mut rng = fastrand::Rng::with_seed(seed);
         let set: RoaringBitmap = (0..N as u32).filter(|_| rng.f32() < share).collect();
@@ -76,9 +84,8 @@ mod tests {
     }
 
     struct Fixture {
-        _dir: tempfile::TempDir,
+        dir: tempfile::TempDir,
         vectors: Layered<Vectors>,
-        graph: Graph,
         queries: Vec<Vec<f32>>,
     }
 
@@ -87,14 +94,33 @@ mod tests {
         let all = clustered(7);
         let path = dir.path().join("vectors.arrow");
         Vectors::write(&path, DIMENSION, &all).expect("vectors are written");
-        Graph::build(dir.path(), &all).expect("the graph is built");
         let vectors = Layered::whole(Vectors::open(&path, DIMENSION).expect("vectors open"), N);
-        let graph = Graph::open(dir.path()).expect("the graph opens");
-        Fixture { _dir: dir, vectors, graph, queries: clustered(8).into_iter().take(40).collect() }
+        Fixture { dir, vectors, queries: queries(&all) }
     }
 
     fn documents(list: &[Scored]) -> Vec<u32> {
         list.iter().map(|scored| scored.document).collect()
+    }
+
+    /// Compares every allowed vector.
+    fn scan(vectors: &Layered<Vectors>, query: &[f32], allowed: &AllowedSet, k: usize) -> Vec<Scored> {
+        let (found, path) = nearest(vectors, None, query, allowed, k);
+        assert_eq!(path, DensePath::Scan);
+        found
+    }
+
+    /// The share of the scan's that the sketches find, each with the same score.
+    fn recall(vectors: &Layered<Vectors>, queries: &[Vec<f32>], allowed: &AllowedSet) -> f64 {
+        let sketches = Sketches::of(vectors).expect("enough dimensions");
+        let mut n_found = 0;
+        for query in queries {
+            let (found, path) = nearest(vectors, Some(&sketches), query, allowed, K);
+            assert_eq!(path, DensePath::Sketches);
+            assert!(found.len() == K && found.iter().all(|scored| allowed.is_searchable(scored.document)));
+            let scanned = scan(vectors, query, allowed, K);
+            n_found += found.iter().filter(|scored| scanned.contains(scored)).count();
+        }
+        n_found as f64 / (queries.len() * K) as f64
     }
 
     #[test]
@@ -103,7 +129,7 @@ mod tests {
         for share in [1.0, 0.3, 0.05, 0.01, 0.0] {
             let allowed = allowed(share, 9);
             for query in &fixture.queries {
-                let scanned = exact::scan(&fixture.vectors, query, &allowed, K);
+                let scanned = scan(&fixture.vectors, query, &allowed, K);
                 let exhaustive = exact::exhaustive(&fixture.vectors, query, &allowed, K);
                 assert_eq!(documents(&scanned), documents(&exhaustive), "{share} of the tools allowed");
             }
@@ -111,39 +137,57 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_finds_almost_all_that_the_scan_finds_and_scores_it_the_same() {
+    fn the_sketches_find_almost_all_that_the_scan_finds_and_score_it_the_same() {
         let fixture = fixture();
-        let allowed = allowed(1.0, 9);
-        let mut found = 0;
-        for query in &fixture.queries {
-            let (walked, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &allowed, K);
-            assert_eq!(path, DensePath::Graph);
-            let scanned = exact::scan(&fixture.vectors, query, &allowed, K);
-            found += walked.iter().filter(|scored| scanned.contains(scored)).count();
+        for share in [1.0, 0.8] {
+            let recall = recall(&fixture.vectors, &fixture.queries, &allowed(share, 9));
+            assert!(recall > 0.99, "recall@{K} of the sketches against the scan is {recall}, {share} allowed");
         }
-        let recall = found as f64 / (fixture.queries.len() * K) as f64;
-        assert!(recall > 0.97, "recall@{K} of the graph against the scan is {recall}");
     }
 
     #[test]
-    fn a_tight_grant_is_scanned_and_a_wide_one_walks_the_graph_without_leaving_it() {
+    fn a_small_set_is_scanned_whatever_it_is_a_part_of() {
         let fixture = fixture();
-        let query = &fixture.queries[0];
-        let (_, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &allowed(0.5, 9), K);
-        assert_eq!(path, DensePath::Scan);
-        let wide = allowed(0.95, 9);
-        let (found, path) = nearest(&fixture.vectors, Some(&fixture.graph), query, &wide, K);
-        assert_eq!(path, DensePath::Graph);
-        assert!(found.len() == K && found.iter().all(|scored| wide.is_searchable(scored.document)));
+        let sketches = Sketches::of(&fixture.vectors);
+        assert!(sketches.is_some());
+        let allowed = allowed(0.5, 9);
+        let (found, path) = nearest(&fixture.vectors, sketches.as_ref(), &fixture.queries[0], &allowed, K);
+        assert_eq!((found, path), (scan(&fixture.vectors, &fixture.queries[0], &allowed, K), DensePath::Scan));
     }
 
     #[test]
-    fn the_same_vectors_give_the_same_graph() {
-        let (one, two) = (fixture(), fixture());
+    fn of_vectors_that_are_all_alike_the_first_by_ref_are_found_either_way() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("vectors.arrow");
+        Vectors::write(&path, DIMENSION, &vec![clustered(7).swap_remove(0); N]).expect("vectors are written");
+        let vectors = Layered::whole(Vectors::open(&path, DIMENSION).expect("vectors open"), N);
+        let query = &clustered(8).swap_remove(0);
         let allowed = allowed(1.0, 9);
-        for query in &one.queries {
-            let walk = |fixture: &Fixture| fixture.graph.search(query, &allowed, fixture.vectors.places(), K);
-            assert_eq!(walk(&one), walk(&two));
+        let (found, path) = nearest(&vectors, Sketches::of(&vectors).as_ref(), query, &allowed, K);
+        assert_eq!(path, DensePath::Sketches);
+        assert_eq!(found, scan(&vectors, query, &allowed, K));
+        assert_eq!(documents(&found), (0..K as u32).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn what_sketches_find_is_the_same_where_nothing_else_exists() {
+        let fixture = fixture();
+        let allowed = allowed(0.8, 9);
+        let theirs: Vec<Vec<f32>> =
+            allowed.searchable().iter().map(|d| fixture.vectors.at(d).0.exact(d as usize).to_vec()).collect();
+        let path = fixture.dir.path().join("theirs.arrow");
+        Vectors::write(&path, DIMENSION, &theirs).expect("vectors are written");
+        let alone = Layered::whole(Vectors::open(&path, DIMENSION).expect("vectors open"), theirs.len());
+        let all: RoaringBitmap = (0..theirs.len() as u32).collect();
+        let everything = AllowedSet::new(1, all.clone(), all, theirs.len(), Default::default());
+        let (among_others, by_themselves) = (Sketches::of(&fixture.vectors), Sketches::of(&alone));
+        for query in &fixture.queries {
+            let (found, path) = nearest(&fixture.vectors, among_others.as_ref(), query, &allowed, K);
+            assert_eq!(path, DensePath::Sketches);
+            let (expected, _) = nearest(&alone, by_themselves.as_ref(), query, &everything, K);
+            let ranks =
+                found.iter().map(|scored| (allowed.searchable().rank(scored.document) as u32 - 1, scored.score));
+            assert!(ranks.eq(expected.iter().map(|scored| (scored.document, scored.score))));
         }
     }
 
@@ -156,29 +200,27 @@ mod tests {
         let delta: Vec<_> = (0..N.div_ceil(11)).map(|row| reference("t", row * 11)).collect();
         let base = (0..N).map(|row| Ok::<_, ()>(reference("t", row)));
         let places = crate::places::Places::merge(base, &hidden, &delta).expect("no error");
-        let path = fixture._dir.path().join("delta.arrow");
+        let path = fixture.dir.path().join("delta.arrow");
         Vectors::write(&path, DIMENSION, &clustered(11)[..N.div_ceil(11)]).expect("vectors are written");
-        let parts = [fixture._dir.path().join("vectors.arrow"), path]
+        let parts = [fixture.dir.path().join("vectors.arrow"), path]
             .map(|path| std::sync::Arc::new(Vectors::open(&path, DIMENSION).expect("vectors open")));
         Layered::new(parts.into(), std::sync::Arc::new(places))
     }
 
     #[test]
-    fn a_walk_under_a_delta_finds_the_deltas_tools_and_none_that_is_hidden() {
+    fn under_a_delta_its_tools_are_found_and_none_that_is_hidden() {
         let fixture = fixture();
         let vectors = layered(&fixture);
         let allowed = allowed(1.0, 9);
-        let (mut found, mut of_delta) = (0, 0);
-        for query in &fixture.queries {
-            let (walked, path) = nearest(&vectors, Some(&fixture.graph), query, &allowed, K);
-            assert_eq!(path, DensePath::Graph);
-            let scanned = exact::scan(&vectors, query, &allowed, K);
+        let queries = [fixture.queries.clone(), queries(&clustered(11)[..N.div_ceil(11)])].concat();
+        let mut of_delta = 0;
+        for query in &queries {
+            let scanned = scan(&vectors, query, &allowed, K);
             assert_eq!(documents(&scanned), documents(&exact::exhaustive(&vectors, query, &allowed, K)));
-            found += walked.iter().filter(|scored| scanned.contains(scored)).count();
-            of_delta += walked.iter().filter(|scored| vectors.places().of_delta().contains(&scored.document)).count();
+            of_delta += scanned.iter().filter(|scored| vectors.places().of_delta().contains(&scored.document)).count();
         }
-        let recall = found as f64 / (fixture.queries.len() * K) as f64;
-        assert!(recall > 0.97, "recall@{K} of the graph and delta against the scan is {recall}");
         assert!(of_delta > 0, "no tool of the delta was among the nearest");
+        let recall = recall(&vectors, &queries, &allowed);
+        assert!(recall > 0.99, "recall@{K} of the sketches against the scan is {recall}");
     }
 }

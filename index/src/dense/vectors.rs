@@ -50,6 +50,11 @@ impl Vectors {
         self.scales.len()
     }
 
+    /// Numbers in each vector.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
     /// A row's vector.
     pub fn exact(&self, row: usize) -> &[f32] {
         let start = row * self.dimension;

@@ -15,7 +15,7 @@ use super::manifest::{FileSum, Manifest};
 use super::resolve::{Attributes, NamespaceRange};
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
-use crate::dense::{Graph, Vectors};
+use crate::dense::{Sketches, Vectors};
 use crate::embed::Embedding;
 use crate::filter::Filter;
 use crate::grant::Grant;
@@ -38,7 +38,7 @@ pub struct Snapshot {
     attributes: Attributes,
     pub(crate) lexical: Layered<LexicalIndex>,
     pub(crate) vectors: Layered<Vectors>,
-    pub(crate) graph: Option<Arc<Graph>>,
+    pub(crate) sketches: Option<Sketches>,
 }
 
 /// How many tools of a namespace somebody may see.
@@ -54,7 +54,7 @@ pub struct NamespaceCount {
 
 impl Snapshot {
     /// Opens the generation in `dir`: every file is read once and its checksum compared, then mapped. The base of `beside`
-    /// is shared where it is the same, which saves the loading of its graph.
+    /// is shared where it is the same.
     ///
     /// # Errors
     /// [`OpenError`] when a file is missing or damaged, or was written by a program of another format.
@@ -62,10 +62,7 @@ impl Snapshot {
         let manifest = read_manifest(dir)?;
         verify_files(dir, &manifest)?;
 
-        let open = |folder: &str| {
-            let has_graph = Layer::has_graph(folder, manifest.files.keys());
-            Layer::open(&dir.join(folder), manifest.number, manifest.dimension, has_graph)
-        };
+        let open = |folder: &str| Layer::open(&dir.join(folder), manifest.number, manifest.dimension);
         let base = match beside.filter(|beside| beside.has_the_base_of(&manifest)) {
             Some(beside) => beside.base.clone(),
             None => open(BASE)?,
@@ -90,12 +87,13 @@ impl Snapshot {
         let tables = layered(&layers, |layer| Arc::clone(&layer.table), &places);
         let attributes =
             Attributes::read(&tables).map_err(|source| OpenError::Arrow { path: dir.to_owned(), source })?;
+        let vectors = layered(&layers, |layer| Arc::clone(&layer.vectors), &places);
         Ok(Self {
             tables,
             attributes,
             lexical: layered(&layers, |layer| Arc::clone(&layer.lexical), &places),
-            vectors: layered(&layers, |layer| Arc::clone(&layer.vectors), &places),
-            graph: base.graph.clone(),
+            sketches: Sketches::of(&vectors),
+            vectors,
             manifest,
             base,
             hidden,

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! An operator who may ask at the admin doors is named in `admins = ["user:…", "group:…"]`, above the rules; without it
-//! there is none. Whose searches are to compare every vector, where a graph may miss one, is named in `exact` likewise
+//! there is none. Whose searches are to compare every vector, where sketches may hide one, is named in `exact` likewise
 //! (`everyone` is possible there).
 //!
 //! `to` names `user:…`, `group:…`, `role:…`, `tenant:…`, `scope:…` (whoever holds it), `service:…` or `everyone`; these are

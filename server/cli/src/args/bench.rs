@@ -49,8 +49,8 @@ pub enum BenchWhat {
     Growth(GrowthArgs),
     /// How the server stands load over HTTP: throughput, percentiles, who is refused
     Load(LoadArgs),
-    /// What the vector graph misses against the exact scan, on the generation that serves
-    Graph(GraphArgs),
+    /// What the sketches of vectors miss against a scan of all vectors, on the generation that serves
+    Sketches(SketchesArgs),
     /// What it costs to record every decision before its answer leaves
     Audit(AskedArgs),
     /// What it costs to measure every request for a metrics page
@@ -170,7 +170,7 @@ pub struct AskedArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct GraphArgs {
+pub struct SketchesArgs {
     /// Queries to ask: summaries of tools, spread evenly over the catalog
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub queries: u32,

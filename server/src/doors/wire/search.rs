@@ -47,7 +47,7 @@ pub(crate) struct SearchToolsRequest {
     /// Whether the reranker orders the best hits anew.
     #[serde(default)]
     pub(crate) rerank: bool,
-    /// Whether every vector is compared, where else a graph may miss a neighbour. Slower on the largest catalogs.
+    /// Whether every vector is compared, where else sketches of them may hide a neighbour. Slower on large catalogs.
     #[serde(default)]
     pub(crate) exact: bool,
     /// Whether the query is searched as one text alone. Else one that asks for several things is searched part by part as well,

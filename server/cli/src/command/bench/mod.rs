@@ -11,10 +11,10 @@ mod workload;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use shortlist_benches::{BadTools, Dataset, audit, delta, grants, graph, signals, telemetry, timing};
+use shortlist_benches::{BadTools, Dataset, audit, delta, grants, signals, sketches, telemetry, timing};
 use shortlist_index::{Embedder, HashingEmbedder};
 
-use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, GraphArgs, SignalsArgs};
+use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, SignalsArgs, SketchesArgs};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -27,10 +27,10 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Signals(args) => signals(places, args),
         BenchWhat::Confidence(args) => confidence::run(places, args),
         BenchWhat::Attacks(args) => attacks::run(places, args),
-        BenchWhat::Graph(args) => graph(places, args),
         BenchWhat::Latency(args) => latency::run(places, args),
         BenchWhat::Growth(args) => growth::run(args),
         BenchWhat::Load(args) => load::run(places, args),
+        BenchWhat::Sketches(args) => sketches(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
         BenchWhat::Audit(args) => audit(places, args),
@@ -39,20 +39,20 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
     }
 }
 
-fn graph(places: &PlaceArgs, args: &GraphArgs) -> Result<()> {
+fn sketches(places: &PlaceArgs, args: &SketchesArgs) -> Result<()> {
     let snapshot = super::open(places)?;
-    let report = graph::measure(&snapshot, &models::load(places, false, Sessions::One)?.0, args.queries as usize)?;
+    let report = sketches::measure(&snapshot, &models::load(places, false, Sessions::One)?.0, args.queries as usize)?;
     if args.json {
         return print::json(&report);
     }
     print::line(format!(
-        "{} tools, {} queries: recall@10 {:.4}, recall@100 {:.4}, same first ten {:.4}; p50 {:.2} ms by graph, {:.2} ms by scan",
+        "{} tools, {} queries: recall@10 {:.4}, recall@100 {:.4}, same first ten {:.4}; p50 {:.2} ms by sketches, {:.2} ms by scan",
         report.n_tools,
         report.n_queries,
         report.recall_at_10,
         report.recall_at_100,
         report.same_first_10,
-        report.graph_p50_ms,
+        report.sketches_p50_ms,
         report.scan_p50_ms
     ))?;
     Ok(())

@@ -1,22 +1,24 @@
-//! [`measure`]: what the vector graph misses against the exact scan, and what it saves.
+//! [`measure`]: what the sketches of vectors miss against a scan of all vectors, and what they save.
 
 use std::time::Instant;
 
 use serde::Serialize;
-use shortlist_index::{AllowedSet, Grant, LIMIT_MAX, Manifest, Mode, Models, SearchRequest, Snapshot, search};
+use shortlist_index::{
+    AllowedSet, Grant, LIMIT_MAX, Mode, Models, SKETCHED_TOOLS_MIN, SearchRequest, Snapshot, search,
+};
 
 use crate::error::BenchError;
 use crate::metrics::percentile;
 use crate::spread::is_chosen;
 
-/// Graph against scan over one generation, everything visible.
+/// Sketches against scan over one generation, everything visible.
 #[derive(Clone, Debug, Serialize)]
-pub struct GraphReport {
+pub struct SketchReport {
     /// Tools in the generation.
     pub n_tools: usize,
     /// Queries asked: summaries of tools spread evenly over the catalog.
     pub n_queries: usize,
-    /// The share of the scan's first ten that the graph found too.
+    /// The share of the scan's first ten that the sketches found too.
     pub recall_at_10: f64,
     /// Likewise of the first hundred.
     pub recall_at_100: f64,
@@ -24,50 +26,46 @@ pub struct GraphReport {
     pub same_first_10: f64,
     /// Median time of a search by scan, in milliseconds, query embedding included.
     pub scan_p50_ms: f64,
-    /// Median time of a search by graph, likewise.
-    pub graph_p50_ms: f64,
+    /// Median time of a search by sketches, likewise.
+    pub sketches_p50_ms: f64,
 }
 
-/// Asks each query twice, by graph and by scan, one query at a time.
+/// Asks each query twice, by sketches and by scan, one query at a time.
 ///
 /// # Errors
-/// [`BenchError`] when the generation has no graph, there is no embedding model, or a search fails.
-pub fn measure(snapshot: &Snapshot, models: &Models, n_queries: usize) -> Result<GraphReport, BenchError> {
-    if !has_graph(snapshot.manifest()) {
-        return Err(BenchError::NoGraph { generation: snapshot.number(), n_tools: snapshot.n_tools() });
+/// [`BenchError`] when the generation is too small for sketches, there is no embedding model, or a search fails.
+pub fn measure(snapshot: &Snapshot, models: &Models, n_queries: usize) -> Result<SketchReport, BenchError> {
+    let n_tools = snapshot.n_tools();
+    // Otherwise the scan would be compared with itself.
+    if n_tools < SKETCHED_TOOLS_MIN {
+        return Err(BenchError::NoSketches { generation: snapshot.number(), n_tools });
     }
     let allowed = snapshot.allow(&Grant::everything());
-    let n_tools = snapshot.n_tools();
     let chosen = snapshot.tools().enumerate().filter(|&(place, _)| is_chosen(place, n_queries, n_tools));
     let summaries = chosen.map(|(_, tool)| tool.summary());
     let queries: Vec<String> = summaries.filter(|summary| !summary.is_empty()).collect();
-    let (mut found_10, mut found_100, mut same, mut scan_ms, mut graph_ms) = (0.0, 0.0, 0.0, Vec::new(), Vec::new());
+    let (mut found_10, mut found_100, mut same, mut scan_ms, mut sketches_ms) = (0.0, 0.0, 0.0, Vec::new(), Vec::new());
     for query in &queries {
-        let (walked, walk_ms) = ask(snapshot, models, &allowed, query, false)?;
+        let (sketched, ms) = ask(snapshot, models, &allowed, query, false)?;
         let (scanned, exact_ms) = ask(snapshot, models, &allowed, query, true)?;
-        found_10 += overlap(&walked, &scanned, 10);
-        found_100 += overlap(&walked, &scanned, 100);
-        same += f64::from(u8::from(walked.iter().take(10).eq(scanned.iter().take(10))));
-        graph_ms.push(walk_ms);
+        found_10 += overlap(&sketched, &scanned, 10);
+        found_100 += overlap(&sketched, &scanned, 100);
+        same += f64::from(u8::from(sketched.iter().take(10).eq(scanned.iter().take(10))));
+        sketches_ms.push(ms);
         scan_ms.push(exact_ms);
     }
     scan_ms.sort_by(f64::total_cmp);
-    graph_ms.sort_by(f64::total_cmp);
+    sketches_ms.sort_by(f64::total_cmp);
     let n = queries.len().max(1) as f64;
-    Ok(GraphReport {
+    Ok(SketchReport {
         n_tools,
         n_queries: queries.len(),
         recall_at_10: found_10 / n,
         recall_at_100: found_100 / n,
         same_first_10: same / n,
         scan_p50_ms: percentile(&scan_ms, 0.5),
-        graph_p50_ms: percentile(&graph_ms, 0.5),
+        sketches_p50_ms: percentile(&sketches_ms, 0.5),
     })
-}
-
-/// Whether there is a graph, by the files of it. Without one the scan would be compared with itself.
-fn has_graph(manifest: &Manifest) -> bool {
-    manifest.files.keys().any(|file| file.split('/').nth(1) == Some("graph"))
 }
 
 /// The refs found, and how long it took.
@@ -91,11 +89,11 @@ fn ask(
     Ok((answer.hits.into_iter().map(|hit| hit.tool.reference.to_string()).collect(), ms))
 }
 
-/// The share of the first `k` of `scanned` that stands among the first `k` of `walked`.
-fn overlap(walked: &[String], scanned: &[String], k: usize) -> f64 {
+/// The share of the first `k` of `scanned` that stands among the first `k` of `sketched`.
+fn overlap(sketched: &[String], scanned: &[String], k: usize) -> f64 {
     let k = k.min(scanned.len());
-    let walked = &walked[..k.min(walked.len())];
-    let found = scanned[..k].iter().filter(|reference| walked.contains(reference)).count();
+    let sketched = &sketched[..k.min(sketched.len())];
+    let found = scanned[..k].iter().filter(|reference| sketched.contains(reference)).count();
     found as f64 / k.max(1) as f64
 }
 
@@ -108,19 +106,19 @@ mod tests {
     use crate::server::{ONE, catalog};
 
     #[test]
-    fn without_a_graph_nothing_is_compared() {
+    fn without_sketches_nothing_is_compared() {
         let tools = catalog(100, &ONE).expect("a catalog");
         let index = CatalogIndex::build(&tools, Some(&HashingEmbedder::new(16)), None, &|_| {}).expect("it is built");
         let refused = measure(&index.snapshot, &Models::default(), 10).map(|report| report.recall_at_10);
-        assert!(matches!(refused, Err(BenchError::NoGraph { n_tools: 100, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(BenchError::NoSketches { n_tools: 100, .. })), "{refused:?}");
     }
 
     #[test]
     fn overlap_counts_what_both_have_in_their_first_k() {
         let list = |refs: &[&str]| refs.iter().map(|&reference| reference.to_owned()).collect::<Vec<_>>();
-        let (walked, scanned) = (list(&["a", "c", "x", "b"]), list(&["a", "b", "c", "d"]));
-        assert_eq!(overlap(&walked, &scanned, 2), 0.5);
-        assert_eq!(overlap(&walked, &scanned, 4), 0.75);
+        let (sketched, scanned) = (list(&["a", "c", "x", "b"]), list(&["a", "b", "c", "d"]));
+        assert_eq!(overlap(&sketched, &scanned, 2), 0.5);
+        assert_eq!(overlap(&sketched, &scanned, 4), 0.75);
         assert_eq!(overlap(&[], &scanned, 4), 0.0);
     }
 }
