@@ -152,7 +152,9 @@ pub enum BenchError {
         model: &'static str,
     },
     /// The generation is too small for sketches to be asked.
-    #[error("generation {generation} has {n_tools} tools, so few that all vectors are compared; measure a larger catalog")]
+    #[error(
+        "generation {generation} has {n_tools} tools, so few that all vectors are compared; measure a larger catalog"
+    )]
     NoSketches {
         /// The generation.
         generation: u64,

@@ -8,7 +8,7 @@ mod sketch;
 mod vectors;
 
 pub(crate) use exact::cosine;
-pub use plan::{DensePath, SKETCHED_TOOLS_MIN};
 pub(crate) use plan::nearest;
+pub use plan::{DensePath, SKETCHED_TOOLS_MIN};
 pub(crate) use sketch::Sketches;
 pub(crate) use vectors::Vectors;

@@ -5,12 +5,13 @@ use shortlist_index::Tool;
 
 use crate::harness::{ALICE, BOB, Server, WORDS, Who, pick, tool};
 
-const N_TOOLS: usize = 12_000;
+const N_TOOLS: usize = 6_000;
 /// What is hidden of them.
-const N_HIDDEN: usize = 2_000;
+const N_HIDDEN: usize = 1_000;
 /// Different texts among them.
 const N_TEXTS: usize = 250;
-const POLICY: &str = "exact = [\"user:bob\"]\n[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"open\"]\n";
+const POLICY: &str =
+    "exact = [\"user:bob\"]\n[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nnamespaces = [\"open\"]\n";
 
 /// Copies of few different texts, as catalogs of forks are. The hidden ones are spread among the others.
 fn tools() -> Vec<Tool> {
