@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::allowed::AllowedSet;
 use crate::confidence::{Confidence, is_named, log_odds};
-use crate::dense;
+use crate::dense::{self, Shortcuts};
 use crate::duplicates::{alternatives, collapse};
 use crate::embed::{Embedder, Embedding, TextRole};
 use crate::fusion::{Candidate, Distribution, Scored, cover, demote, fuse, join, rerank};
@@ -197,9 +197,9 @@ fn found(
             })
             .ok(),
     };
-    let sketches = snapshot.sketches.as_ref().filter(|_| !request.exact);
+    let shortcuts = if request.exact { Shortcuts::default() } else { snapshot.shortcuts() };
     let nearest =
-        |vector: &Embedding| dense::nearest(&snapshot.vectors, sketches, vector.as_slice(), allowed, DEPTH_MAX).0;
+        |vector: &Embedding| dense::nearest(&snapshot.vectors, shortcuts, vector.as_slice(), allowed, DEPTH_MAX).0;
     let dense = query_vector.as_ref().map(|vector| stages.run(Stage::Dense, || nearest(vector)));
     // Without vectors there is still BM25, even where only vectors were asked for.
     let matches = match (request.mode, &dense) {
@@ -299,8 +299,9 @@ pub(crate) fn leg_places(
         (Mode::Dense, Some(_)) => None,
         _ => place(snapshot.lexical.search(&request.query, allowed, all, None)?.best),
     };
-    let dense =
-        vector.and_then(|vector| place(dense::nearest(&snapshot.vectors, None, vector.as_slice(), allowed, all).0));
+    let dense = vector.and_then(|vector| {
+        place(dense::nearest(&snapshot.vectors, Shortcuts::default(), vector.as_slice(), allowed, all).0)
+    });
     Ok((lexical, dense))
 }
 

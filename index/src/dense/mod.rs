@@ -1,6 +1,7 @@
 //! The dense leg: the nearest vectors of the allowed set.
 
 mod exact;
+mod graph;
 mod plan;
 mod prefetch;
 mod product;
@@ -8,7 +9,8 @@ mod sketch;
 mod vectors;
 
 pub(crate) use exact::cosine;
-pub(crate) use plan::nearest;
+pub(crate) use graph::Graph;
 pub use plan::{DensePath, SKETCHED_TOOLS_MIN};
+pub(crate) use plan::{GRAPH_TOOLS_MIN, Shortcuts, nearest};
 pub(crate) use sketch::Sketches;
 pub(crate) use vectors::Vectors;

@@ -1,6 +1,7 @@
-//! Scan or sketches: the one place that decides.
+//! Scan, sketches or graph: the one place that decides.
 
 use super::exact;
+use super::graph::Graph;
 use super::sketch::Sketches;
 use super::vectors::Vectors;
 use crate::allowed::AllowedSet;
@@ -8,6 +9,12 @@ use crate::fusion::Scored;
 use crate::places::Layered;
 use crate::query::DEPTH_MAX;
 
+/// From how many tools on a generation gets a graph: sketches take 1.5 us for a thousand more tools, a walk hardly longer at all,
+/// and here they meet. The graph costs an hour of building and 4 GB of memory then.
+pub(crate) const GRAPH_TOOLS_MIN: usize = 1_000_000;
+/// The share of the graph's nodes that must be searchable for the graph to be walked. A filtered walk visits all that it may
+/// not return: under a tight grant it costs a thousand times the scan.
+const GRAPH_SHARE_MIN: f64 = 0.9;
 /// How many times the neighbours wanted are taken by their sketches. By so many, the first hundred of 200,000 are the scan's
 /// but for one in 10,000 (ARCHITECTURE, on sketches).
 const SKETCHED_PER_K: usize = 15;
@@ -24,19 +31,39 @@ pub enum DensePath {
     Scan,
     /// Every allowed sketch was compared, and the vectors of the nearest.
     Sketches,
+    /// The graph over the base was walked, and the vectors that it came by were compared with those of the delta.
+    Graph,
 }
 
-/// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found. Without sketches every
-/// allowed vector is compared.
+/// What saves the comparing of every allowed vector. Nothing, where an answer is to be exact.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Shortcuts<'a> {
+    pub sketches: Option<&'a Sketches>,
+    pub graph: Option<&'a Graph>,
+}
+
+/// The `k` nearest allowed documents, best first, scored by f32 cosine whichever way they were found.
 pub(crate) fn nearest(
     vectors: &Layered<Vectors>,
-    sketches: Option<&Sketches>,
+    shortcuts: Shortcuts<'_>,
     query: &[f32],
     allowed: &AllowedSet,
     k: usize,
 ) -> (Vec<Scored>, DensePath) {
-    let is_large = allowed.n_searchable() >= (k as u64).saturating_mul(SKETCH_PER_K_MIN as u64);
-    let (documents, path) = match sketches.filter(|_| is_large) {
+    let n_searchable = allowed.n_searchable();
+    if let Some(graph) = shortcuts.graph
+        && n_searchable as f64 >= GRAPH_SHARE_MIN * graph.len() as f64
+    {
+        // A tenth of the neighbours may have to be passed over; where more are, the sketches make up for it.
+        let mut documents = graph.search(query, allowed, vectors.places(), k + k / 4);
+        if documents.len() >= k {
+            let of_delta = vectors.places().of_delta().iter().copied();
+            documents.extend(of_delta.filter(|&document| allowed.is_searchable(document)));
+            return (exact::nearest_of(vectors, query, &documents, k), DensePath::Graph);
+        }
+    }
+    let is_large = n_searchable >= (k as u64).saturating_mul(SKETCH_PER_K_MIN as u64);
+    let (documents, path) = match shortcuts.sketches.filter(|_| is_large) {
         Some(sketches) => (sketches.nearest(query, allowed, k * SKETCHED_PER_K), DensePath::Sketches),
         None => (allowed.searchable().iter().collect(), DensePath::Scan),
     };
@@ -102,19 +129,33 @@ mod tests {
         list.iter().map(|scored| scored.document).collect()
     }
 
+    fn by(sketches: &Option<Sketches>) -> Shortcuts<'_> {
+        Shortcuts { sketches: sketches.as_ref(), graph: None }
+    }
+
+    /// A graph over the fixture's vectors.
+    fn graph(fixture: &Fixture) -> Graph {
+        let vectors: Vec<Vec<f32>> = (0..N).map(|row| fixture.vectors.at(row as u32).0.exact(row).to_vec()).collect();
+        let dir = fixture.dir.path().join("graph");
+        std::fs::create_dir_all(&dir).expect("the folder is ours");
+        Graph::build(&dir, &vectors).expect("the graph is built");
+        Graph::open(&dir).expect("the graph opens")
+    }
+
     /// Compares every allowed vector.
     fn scan(vectors: &Layered<Vectors>, query: &[f32], allowed: &AllowedSet, k: usize) -> Vec<Scored> {
-        let (found, path) = nearest(vectors, None, query, allowed, k);
+        let (found, path) = nearest(vectors, Shortcuts::default(), query, allowed, k);
         assert_eq!(path, DensePath::Scan);
         found
     }
 
     /// The share of the scan's that the sketches find, each with the same score.
     fn recall(vectors: &Layered<Vectors>, queries: &[Vec<f32>], allowed: &AllowedSet) -> f64 {
-        let sketches = Sketches::of(vectors).expect("enough dimensions");
+        let sketches = Sketches::of(vectors);
+        assert!(sketches.is_some(), "enough dimensions");
         let mut n_found = 0;
         for query in queries {
-            let (found, path) = nearest(vectors, Some(&sketches), query, allowed, K);
+            let (found, path) = nearest(vectors, by(&sketches), query, allowed, K);
             assert_eq!(path, DensePath::Sketches);
             assert!(found.len() == K && found.iter().all(|scored| allowed.is_searchable(scored.document)));
             let scanned = scan(vectors, query, allowed, K);
@@ -151,7 +192,7 @@ mod tests {
         let sketches = Sketches::of(&fixture.vectors);
         assert!(sketches.is_some());
         let allowed = allowed(0.5, 9);
-        let (found, path) = nearest(&fixture.vectors, sketches.as_ref(), &fixture.queries[0], &allowed, K);
+        let (found, path) = nearest(&fixture.vectors, by(&sketches), &fixture.queries[0], &allowed, K);
         assert_eq!((found, path), (scan(&fixture.vectors, &fixture.queries[0], &allowed, K), DensePath::Scan));
     }
 
@@ -163,7 +204,7 @@ mod tests {
         let vectors = Layered::whole(Vectors::open(&path, DIMENSION).expect("vectors open"), N);
         let query = &clustered(8).swap_remove(0);
         let allowed = allowed(1.0, 9);
-        let (found, path) = nearest(&vectors, Sketches::of(&vectors).as_ref(), query, &allowed, K);
+        let (found, path) = nearest(&vectors, by(&Sketches::of(&vectors)), query, &allowed, K);
         assert_eq!(path, DensePath::Sketches);
         assert_eq!(found, scan(&vectors, query, &allowed, K));
         assert_eq!(documents(&found), (0..K as u32).collect::<Vec<u32>>());
@@ -182,9 +223,9 @@ mod tests {
         let everything = AllowedSet::new(1, all.clone(), all, theirs.len(), Default::default());
         let (among_others, by_themselves) = (Sketches::of(&fixture.vectors), Sketches::of(&alone));
         for query in &fixture.queries {
-            let (found, path) = nearest(&fixture.vectors, among_others.as_ref(), query, &allowed, K);
+            let (found, path) = nearest(&fixture.vectors, by(&among_others), query, &allowed, K);
             assert_eq!(path, DensePath::Sketches);
-            let (expected, _) = nearest(&alone, by_themselves.as_ref(), query, &everything, K);
+            let (expected, _) = nearest(&alone, by(&by_themselves), query, &everything, K);
             let ranks =
                 found.iter().map(|scored| (allowed.searchable().rank(scored.document) as u32 - 1, scored.score));
             assert!(ranks.eq(expected.iter().map(|scored| (scored.document, scored.score))));
@@ -222,5 +263,57 @@ mod tests {
         assert!(of_delta > 0, "no tool of the delta was among the nearest");
         let recall = recall(&vectors, &queries, &allowed);
         assert!(recall > 0.99, "recall@{K} of the sketches against the scan is {recall}");
+    }
+
+    #[test]
+    fn a_wide_grant_walks_the_graph_and_finds_almost_all_and_a_tight_one_does_not_walk() {
+        let fixture = fixture();
+        let graph = graph(&fixture);
+        let shortcuts = Shortcuts { sketches: None, graph: Some(&graph) };
+        let wide = allowed(0.95, 9);
+        let mut n_found = 0;
+        for query in &fixture.queries {
+            let (walked, path) = nearest(&fixture.vectors, shortcuts, query, &wide, K);
+            assert_eq!(path, DensePath::Graph);
+            assert!(walked.len() == K && walked.iter().all(|scored| wide.is_searchable(scored.document)));
+            let scanned = scan(&fixture.vectors, query, &wide, K);
+            n_found += walked.iter().filter(|scored| scanned.contains(scored)).count();
+        }
+        let recall = n_found as f64 / (fixture.queries.len() * K) as f64;
+        assert!(recall > 0.97, "recall@{K} of the graph against the scan is {recall}");
+        let (_, path) = nearest(&fixture.vectors, shortcuts, &fixture.queries[0], &allowed(0.5, 9), K);
+        assert_eq!(path, DensePath::Scan);
+    }
+
+    #[test]
+    fn a_walk_under_a_delta_finds_the_deltas_tools_and_none_that_is_hidden() {
+        let fixture = fixture();
+        let graph = graph(&fixture);
+        let vectors = layered(&fixture);
+        let allowed = allowed(1.0, 9);
+        let queries = queries(&clustered(11)[..N.div_ceil(11)]);
+        let (mut n_found, mut n_of_delta) = (0, 0);
+        for query in &queries {
+            let (walked, path) =
+                nearest(&vectors, Shortcuts { sketches: None, graph: Some(&graph) }, query, &allowed, K);
+            assert_eq!(path, DensePath::Graph);
+            let scanned = scan(&vectors, query, &allowed, K);
+            n_found += walked.iter().filter(|scored| scanned.contains(scored)).count();
+            n_of_delta += walked.iter().filter(|scored| vectors.places().of_delta().contains(&scored.document)).count();
+        }
+        let recall = n_found as f64 / (queries.len() * K) as f64;
+        assert!(recall > 0.97, "recall@{K} of the graph and delta against the scan is {recall}");
+        assert!(n_of_delta > 0, "no tool of the delta was among the nearest");
+    }
+
+    #[test]
+    fn the_same_vectors_give_the_same_graph() {
+        let (one, two) = (fixture(), fixture());
+        let allowed = allowed(1.0, 9);
+        let graphs = [graph(&one), graph(&two)];
+        for query in &one.queries {
+            let [a, b] = graphs.each_ref().map(|graph| graph.search(query, &allowed, one.vectors.places(), K));
+            assert_eq!(a, b);
+        }
     }
 }

@@ -47,6 +47,8 @@ pub enum PublishStep {
     Vectors,
     /// The posting lists.
     Lexical,
+    /// The graph, for large catalogs.
+    Graph,
     /// Checksums and `manifest.json`; every file is flushed to the disk.
     Manifest,
     /// The staged generation is opened as a reader would.
@@ -66,7 +68,7 @@ pub(super) fn build(
     on_step: &mut dyn FnMut(PublishStep),
 ) -> Result<(), BuildError> {
     let NewGeneration { tools, embedder, dimension, sources, created_unix_s } = generation;
-    let n_tools = Layer::write(&dir.join(BASE), tools, dimension, on_step)?;
+    let n_tools = Layer::write(&dir.join(BASE), tools, dimension, true, on_step)?;
 
     on_step(PublishStep::Manifest);
     let mut files = BTreeMap::new();

@@ -77,7 +77,7 @@ pub(super) fn build(
     let mut files = take_base(dir, parent.manifest(), base)?;
     let folder = dir.join(DELTA);
     let dimension = parent.manifest().dimension;
-    let n_delta = Layer::write(&folder, tools, dimension, on_step)?;
+    let n_delta = Layer::write(&folder, tools, dimension, false, on_step)?;
     let path = folder.join(HIDDEN);
     let mut bytes = Vec::with_capacity(hidden.serialized_size());
     let written = hidden.serialize_into(&mut bytes).and_then(|()| fs::write(&path, &bytes));

@@ -47,6 +47,9 @@ pub enum BuildError {
     /// The posting lists could not be written.
     #[error("cannot write the lexical index: {0}")]
     Lexical(#[from] tantivy::TantivyError),
+    /// The graph could not be written.
+    #[error("cannot write the vector graph: {0}")]
+    Graph(String),
     /// What was written does not open.
     #[error("the new generation does not open, so it was not published: {0}")]
     Verify(#[from] OpenError),
@@ -108,6 +111,9 @@ pub enum OpenError {
     /// The posting lists do not open.
     #[error("cannot open the lexical index: {0}")]
     Lexical(#[from] tantivy::TantivyError),
+    /// The graph does not open.
+    #[error("cannot open the vector graph: {0}")]
+    Graph(String),
     /// It is not the generation that its folder is named after.
     #[error("the folder of generation {expected} holds generation {got}; a generation is not to be renamed or copied")]
     Number {

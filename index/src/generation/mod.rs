@@ -1,8 +1,9 @@
 //! A generation: one immutable, numbered snapshot of the catalog on disk.
 //!
 //! `generations/<n>/` holds `manifest.json` (counts, checksums, model, sources) and the folder `base/`: `tools.arrow`,
-//! `vectors.arrow` and `lexical/` (tantivy). After a small change it also holds `delta/`, of the same shape, and in it which
-//! rows of the base are hidden. `CURRENT` names the generation that serves.
+//! `vectors.arrow`, `lexical/` (tantivy) and, for large catalogs, `graph/` (hnsw_rs). After a small change it also holds
+//! `delta/`, of the same shape without a graph, and in it which rows of the base are hidden. `CURRENT` names the
+//! generation that serves.
 
 pub(crate) use build::sum_file;
 

@@ -15,7 +15,7 @@ use super::manifest::{FileSum, Manifest};
 use super::resolve::{Attributes, NamespaceRange};
 use super::table::ToolTable;
 use crate::allowed::AllowedSet;
-use crate::dense::{Sketches, Vectors};
+use crate::dense::{Graph, Shortcuts, Sketches, Vectors};
 use crate::embed::Embedding;
 use crate::filter::Filter;
 use crate::grant::Grant;
@@ -38,7 +38,8 @@ pub struct Snapshot {
     attributes: Attributes,
     pub(crate) lexical: Layered<LexicalIndex>,
     pub(crate) vectors: Layered<Vectors>,
-    pub(crate) sketches: Option<Sketches>,
+    sketches: Option<Sketches>,
+    graph: Option<Arc<Graph>>,
 }
 
 /// How many tools of a namespace somebody may see.
@@ -54,7 +55,7 @@ pub struct NamespaceCount {
 
 impl Snapshot {
     /// Opens the generation in `dir`: every file is read once and its checksum compared, then mapped. The base of `beside`
-    /// is shared where it is the same.
+    /// is shared where it is the same, which saves the loading of its graph if it has one.
     ///
     /// # Errors
     /// [`OpenError`] when a file is missing or damaged, or was written by a program of another format.
@@ -62,7 +63,10 @@ impl Snapshot {
         let manifest = read_manifest(dir)?;
         verify_files(dir, &manifest)?;
 
-        let open = |folder: &str| Layer::open(&dir.join(folder), manifest.number, manifest.dimension);
+        let open = |folder: &str| {
+            let has_graph = Layer::has_graph(folder, manifest.files.keys());
+            Layer::open(&dir.join(folder), manifest.number, manifest.dimension, has_graph)
+        };
         let base = match beside.filter(|beside| beside.has_the_base_of(&manifest)) {
             Some(beside) => beside.base.clone(),
             None => open(BASE)?,
@@ -94,6 +98,7 @@ impl Snapshot {
             lexical: layered(&layers, |layer| Arc::clone(&layer.lexical), &places),
             sketches: Sketches::of(&vectors),
             vectors,
+            graph: base.graph.clone(),
             manifest,
             base,
             hidden,
@@ -265,6 +270,11 @@ impl Snapshot {
     pub(crate) fn says(&self, document: u32) -> [&str; 2] {
         let (table, row) = self.tables.at(document);
         table.says(row)
+    }
+
+    /// What saves the comparing of every vector.
+    pub(crate) fn shortcuts(&self) -> Shortcuts<'_> {
+        Shortcuts { sketches: self.sketches.as_ref(), graph: self.graph.as_deref() }
     }
 
     /// What its text gives cause to suspect.

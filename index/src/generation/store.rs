@@ -105,7 +105,8 @@ impl Store {
         self.open_beside(number, None)
     }
 
-    /// Opens one generation, sharing the base of `beside` in memory where the two have the same.
+    /// Opens one generation, sharing the base of `beside` in memory where the two have the same: a small change is then
+    /// taken over without loading the graph again.
     ///
     /// # Errors
     /// [`OpenError`] when it does not verify.
@@ -159,7 +160,7 @@ impl Store {
     }
 
     /// As [`Store::publish`], for a small change: `parent`'s base is kept and `delta` is laid over it. What is then served
-    /// answers as a generation built whole would. Costs a copy of the
+    /// answers as a generation built whole would (where the graph serves, its candidates can differ). Costs a copy of the
     /// base's files, or links to an older copy, and the building of the delta.
     ///
     /// # Errors

@@ -213,7 +213,8 @@ impl Scenario {
             Ended::Well => assert!(["eio", "full", "short"].contains(&how), "{what}: it was not reached"),
             Ended::Failed(error) => {
                 let place = home.path().display().to_string();
-                let says_where = error.contains(&place) || error.contains("cannot write the lexical index");
+                let names_step = ["cannot write the lexical index", "cannot write the vector graph"];
+                let says_where = error.contains(&place) || names_step.iter().any(|step| error.contains(step));
                 assert!(says_where && !["kill", "torn"].contains(&how), "{what}: {error:?} should say where");
             }
         }
