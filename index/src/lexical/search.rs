@@ -186,12 +186,13 @@ fn best(
                 *start += 1;
             }
         }
-        for (eight, first) in scores.chunks(8).zip((stretch.start..).step_by(8)) {
+        for (some, first) in scores.chunks(32).zip((stretch.start..).step_by(32)) {
             let bar = best.bar().max(f32::MIN_POSITIVE);
-            if eight.iter().copied().fold(0.0, f32::max) < bar {
+            // Without a way out in the middle, this is a handful of instructions.
+            if !some.iter().fold(false, |any, &score| any | (score >= bar)) {
                 continue;
             }
-            for (&score, document) in eight.iter().zip(first..) {
+            for (&score, document) in some.iter().zip(first..) {
                 if score >= bar {
                     best.push(Scored { document, score });
                 }
