@@ -1,5 +1,6 @@
 //! [`LexicalIndex`]: one layer's posting lists, open for reading.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use tantivy::postings::{BlockSegmentPostings, TermInfo};
 use tantivy::schema::IndexRecordOption;
 
 use super::fields::{self, FieldLengths, N_FIELDS, NAME};
+use super::spelling;
 use crate::places::Layered;
 
 /// One layer's posting lists, open for reading.
@@ -91,6 +93,15 @@ impl Layered<LexicalIndex> {
             }
         }
         Ok(lists)
+    }
+
+    /// The words of names that are one slip away from a term, sorted, whoever may see them.
+    pub(super) fn names_near(&self, term: &str) -> tantivy::Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for (_, index) in self.parts() {
+            spelling::near(&index.fields[NAME].postings, term, &mut found)?;
+        }
+        Ok(found)
     }
 }
 

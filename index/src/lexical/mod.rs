@@ -9,6 +9,7 @@ mod fields;
 mod index;
 mod occurrences;
 mod search;
+mod spelling;
 
 pub use analyzer::identifier_words;
 pub(crate) use build::build;

@@ -51,6 +51,12 @@ impl Occurrences {
         self.frequencies.shrink_to(Self::KEPT_MAX);
     }
 
+    /// Takes out what was added since there were `n` places.
+    pub fn truncate(&mut self, n: usize) {
+        self.documents.truncate(n);
+        self.frequencies.truncate(n);
+    }
+
     /// Adds the allowed documents that hold a term, by its posting lists in the order of layers and fields. What of the
     /// lists lies between the set's stretches is passed over by their skip lists.
     pub fn read(

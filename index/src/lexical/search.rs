@@ -10,6 +10,7 @@ use super::analyzer;
 use super::fields::{FIELD_B, FIELD_WEIGHTS, K1};
 use super::index::{LexicalIndex, PostingList};
 use super::occurrences::{IN_NAME, Normalisers, Occurrences};
+use super::spelling::{self, SLIP_WEIGHT};
 use crate::allowed::AllowedSet;
 use crate::fusion::{Best, Scored};
 use crate::places::Layered;
@@ -111,28 +112,74 @@ impl Layered<LexicalIndex> {
         let lengths = allowed.lengths();
         let normalisers: Normalisers =
             std::array::from_fn(|place| normaliser(place, lengths[place] as f32 / n_allowed));
+        let spells_names = spelling::spells_names(query);
         let mut terms = Vec::new();
         for (term, repeats) in counted_terms(query) {
-            let lists = self.lists(&term)?;
-            if lists.is_empty() || allowed.unseen().holds(Asked::Term, &term) {
-                *mass += idf(n_allowed, 0.0);
+            let mut places = self.look_up(&term, allowed, &normalisers, occurrences)?;
+            let mut idf_of_term = idf(n_allowed, places.len() as f32);
+            *mass += idf_of_term;
+            if places.is_empty() && spells_names {
+                places = self.look_up_meant(&term, allowed, &normalisers, occurrences)?;
+                idf_of_term = SLIP_WEIGHT * idf(n_allowed, places.len() as f32);
+            }
+            if places.is_empty() {
                 continue;
             }
-            let start = occurrences.documents.len();
-            occurrences.read(&lists, self.places(), allowed, &normalisers)?;
-            let places = start..occurrences.documents.len();
-            if places.is_empty() && !self.any_readable(&lists, allowed)? {
-                allowed.unseen().insert(Asked::Term, &term);
-            }
-            let idf = idf(n_allowed, places.len() as f32);
-            *mass += idf;
-            let weight = repeats as f32 * idf;
+            let weight = repeats as f32 * idf_of_term;
             for frequency in &mut occurrences.frequencies[places.clone()] {
                 *frequency = weight * *frequency * (K1 + 1.0) / (*frequency + K1);
             }
-            terms.push(Term { places, idf });
+            terms.push(Term { places, idf: idf_of_term });
         }
         Ok(terms)
+    }
+
+    /// Adds the allowed documents that hold a term to the occurrences; gives their places there.
+    fn look_up(
+        &self,
+        term: &str,
+        allowed: &AllowedSet,
+        normalisers: &Normalisers,
+        occurrences: &mut Occurrences,
+    ) -> tantivy::Result<Range<usize>> {
+        let start = occurrences.documents.len();
+        let lists = self.lists(term)?;
+        if !lists.is_empty() && !allowed.unseen().holds(Asked::Term, term) {
+            occurrences.read(&lists, self.places(), allowed, normalisers)?;
+            if occurrences.documents.len() == start && !self.any_readable(&lists, allowed)? {
+                allowed.unseen().insert(Asked::Term, term);
+            }
+        }
+        Ok(start..occurrences.documents.len())
+    }
+
+    /// Likewise for the word that is meant by a term which none of them holds: of those that are one slip away the one that stands in
+    /// most of their names, the first of equals. A word that stands in no name of theirs is none, whatever others are called.
+    fn look_up_meant(
+        &self,
+        term: &str,
+        allowed: &AllowedSet,
+        normalisers: &Normalisers,
+        occurrences: &mut Occurrences,
+    ) -> tantivy::Result<Range<usize>> {
+        let start = occurrences.documents.len();
+        let mut meant: Option<(usize, String)> = None;
+        for word in self.names_near(term)? {
+            // What is hidden costs no more than this look at it, once it was looked up.
+            if allowed.unseen().holds(Asked::Term, &word) {
+                continue;
+            }
+            let places = self.look_up(&word, allowed, normalisers, occurrences)?;
+            let n_named = occurrences.documents[places].iter().filter(|&document| document & IN_NAME != 0).count();
+            occurrences.truncate(start);
+            if n_named > meant.as_ref().map_or(0, |(n_most, _)| *n_most) {
+                meant = Some((n_named, word));
+            }
+        }
+        match meant {
+            Some((_, word)) => self.look_up(&word, allowed, normalisers, occurrences),
+            None => Ok(start..start),
+        }
     }
 
     /// The share of a document's name that its match covers, 0 to 1: its words that stand in the query.
@@ -408,5 +455,47 @@ mod tests {
         let hits = index.search("zebra", &allowed, 40, None).expect("a search").best;
         let (most, least) = (hits[0].score, hits[hits.len() - 1].score);
         assert!(most < 2.5 * least, "39 occurrences score {most}, one scores {least}");
+    }
+
+    /// The documents that a query finds among tools with these names and descriptions, of which those from `n_visible` on are
+    /// hidden.
+    fn found_by_name(query: &str, tools: &[(&str, &str)], n_visible: u32) -> Vec<u32> {
+        let mut given = random_tools(7, tools.len());
+        for (tool, (name, description)) in given.iter_mut().zip(tools) {
+            (tool.name, tool.description) = ((*name).to_owned(), (*description).to_owned());
+            (tool.title, tool.input_schema) = (None, None);
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        super::super::build(dir.path(), &given).expect("the index is built");
+        let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), given.len());
+        let visible: RoaringBitmap = (0..n_visible).collect();
+        let lengths = index.lengths_of(0..n_visible);
+        let allowed = AllowedSet::new(1, visible.clone(), visible, given.len(), lengths);
+        let found = || index.search(query, &allowed, 10, None).expect("a search").best;
+        let first = found();
+        assert_eq!(first, found(), "what is hidden was remembered meanwhile");
+        first.iter().map(|scored| scored.document).collect()
+    }
+
+    #[test]
+    fn a_name_is_found_in_spite_of_a_slip() {
+        let tools = [("get_weather", "-"), ("list_alarms", "-"), ("send_mail", "the weather by mail")];
+        for query in ["get_wether", "get_waether", "get_weatther", "getWeathar", "wether"] {
+            assert_eq!(found_by_name(query, &tools, 3)[0], 0, "{query}");
+        }
+        // The word itself is never a slip, a sentence spells no names, and two slips are too many.
+        assert_eq!(found_by_name("alarms", &tools, 3), [1]);
+        assert!(found_by_name("what will the sky be, wether or not", &[("get_weather", "-")], 1).is_empty());
+        assert!(found_by_name("waehter", &tools, 3).is_empty());
+    }
+
+    #[test]
+    fn no_slip_is_meant_for_a_name_that_is_hidden() {
+        let visible = ("send_mail", "the weather by mail");
+        assert!(found_by_name("wether", &[visible, ("weather", "-")], 1).is_empty(), "weather is in no visible name");
+        assert_eq!(found_by_name("wether", &[visible, ("weather", "-")], 2)[0], 1);
+        // Both are one slip away, and the hidden one is the more frequent.
+        let tools = [("show_leather", "-"), ("weather", "-"), ("weather", "-")];
+        assert_eq!(found_by_name("eather", &tools, 1), [0]);
     }
 }

@@ -131,13 +131,23 @@ impl Spec {
 
 pub fn query(rng: &mut Rng) -> String {
     let phrase = |rng: &mut Rng| format!("{} the {} of a {}", one(rng, &VERBS), one(rng, &NOUNS), one(rng, &NOUNS));
-    match rng.u32(..5) {
+    match rng.u32(..6) {
+        4 => slip(one(rng, &NOUNS), rng),
         0 => format!("{}s.{}{}", one(rng, &NOUNS), one(rng, &VERBS), rng.u32(..4)),
         1 => format!("how do I {}?", phrase(rng)),
         3 => format!("{}. Then {}; {}", phrase(rng), phrase(rng), phrase(rng)),
         2 => one(rng, &NOUNS).to_owned(),
         _ => "nothing of the kind".to_owned(),
     }
+}
+
+/// The word without one of its inner letters.
+fn slip(word: &str, rng: &mut Rng) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    if letters.len() > 2 {
+        letters.remove(rng.usize(1..letters.len() - 1));
+    }
+    letters.into_iter().collect()
 }
 
 /// A tool that says no more than this.
