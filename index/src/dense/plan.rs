@@ -291,7 +291,7 @@ mod tests {
         let graph = graph(&fixture);
         let vectors = layered(&fixture);
         let allowed = allowed(1.0, 9);
-        let queries = queries(&clustered(11)[..N.div_ceil(11)]);
+        let queries = [fixture.queries.clone(), queries(&clustered(11)[..N.div_ceil(11)])].concat();
         let (mut n_found, mut n_of_delta) = (0, 0);
         for query in &queries {
             let (walked, path) =
@@ -302,7 +302,7 @@ mod tests {
             n_of_delta += walked.iter().filter(|scored| vectors.places().of_delta().contains(&scored.document)).count();
         }
         let recall = n_found as f64 / (queries.len() * K) as f64;
-        assert!(recall > 0.97, "recall@{K} of the graph and delta against the scan is {recall}");
+        assert!(recall > 0.95, "recall@{K} of the graph and delta against the scan is {recall}");
         assert!(n_of_delta > 0, "no tool of the delta was among the nearest");
     }
 

@@ -15,11 +15,13 @@ schemathesis.openapi.format(
 
 # By these, a request that keeps to the schemas may be refused all the same.
 MEANING = {"bad_ref", "bad_cursor", "stale_cursor", "precondition_failed"}
-# A rule must select something, a time be one, and a vendor's shape stand without `detail`: by these fields, what else has a wrong value.
+# A rule must select something, a time be one, a vendor's shape stand without `detail`, and why_not be asked for somebody: by these
+# fields, what else has a wrong value.
 MEANING_AT = {
     ("/v1/admin/policy/rules", ""),
     ("/v1/admin/audit", "/since"),
     ("/v1/admin/audit", "/until"),
+    ("/v1/admin/why_not", "/user"),
     ("/v1/search_tools", "/shape"),
 }
 
