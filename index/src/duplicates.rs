@@ -171,7 +171,7 @@ fn plain(text: &str) -> String {
 }
 
 /// A number that is equal where [`plain`] texts are, and hardly ever elsewhere: of the letters and digits in lower case,
-/// without what stands between them. It tells most names apart at a twentieth of the price.
+/// without what stands between them. It tells most names apart without their texts being made.
 fn squeezed(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     let letters = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);

@@ -9,8 +9,8 @@ use crate::fusion::Scored;
 use crate::places::Layered;
 use crate::query::DEPTH_MAX;
 
-/// From how many tools on a generation gets a graph: sketches take 1.5 us for a thousand more tools, a walk hardly longer at all,
-/// and here they meet. The graph costs an hour of building and 4 GB of memory then.
+/// From how many tools on a generation gets a graph. Sketches take 1.5 us for each thousand tools, and a walk grows by the
+/// logarithm: by what both take at 200,000 (ARCHITECTURE, on sketches) they meet about here. Never measured at this size.
 pub(crate) const GRAPH_TOOLS_MIN: usize = 1_000_000;
 /// The share of the graph's nodes that must be searchable for the graph to be walked. A filtered walk visits all that it may
 /// not return: under a tight grant it costs a thousand times the scan.

@@ -183,11 +183,15 @@ pub fn locked(store: &Store) -> WriteLock {
 
 /// Publishes a generation of these tools, and gives its number.
 pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
-    let embedder = embedder();
+    publish_by(&embedder(), home, tools)
+}
+
+/// Likewise, with another model.
+pub fn publish_by(embedder: &HashingEmbedder, home: &Path, tools: Vec<Tool>) -> u64 {
     let generation = NewGeneration {
-        tools: with_vectors(tools),
+        tools: with_vectors(embedder, tools),
         embedder: embedder.fingerprint().clone(),
-        dimension: DIMENSION,
+        dimension: embedder.dimension(),
         sources: BTreeMap::new(),
         created_unix_s: 0,
     };
@@ -198,16 +202,19 @@ pub fn publish(home: &Path, tools: Vec<Tool>) -> u64 {
 
 /// Lays these tools over the generation that serves.
 pub fn publish_delta(home: &Path, tools: Vec<Tool>) -> u64 {
-    let delta =
-        NewDelta { changed: with_vectors(tools), removed: Vec::new(), sources: BTreeMap::new(), created_unix_s: 0 };
+    let delta = NewDelta {
+        changed: with_vectors(&embedder(), tools),
+        removed: Vec::new(),
+        sources: BTreeMap::new(),
+        created_unix_s: 0,
+    };
     let store = Store::new(home);
     let lock = locked(&store);
     let parent = store.open_current().expect("a generation serves").snapshot;
     store.publish_delta(&lock, &parent, delta, &mut |_| {}).expect("the generation is good")
 }
 
-fn with_vectors(tools: Vec<Tool>) -> Vec<(Tool, Embedding)> {
-    let embedder = embedder();
+fn with_vectors(embedder: &HashingEmbedder, tools: Vec<Tool>) -> Vec<(Tool, Embedding)> {
     let embed =
         |tool: &Tool| embedder.embed(TextRole::Document, &tool.embedding_text()).expect("hashing does not fail");
     tools
