@@ -143,7 +143,8 @@ pub async fn stop_signal() {
 
 /// Logs to standard error, at level info unless RUST_LOG says otherwise; traces go where they are collected.
 pub fn log(json: bool, telemetry: &Telemetry) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn,tantivy=warn"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn,tantivy=warn,hnsw_rs=warn"));
     // rmcp's log repeats whole messages, with their queries. What an operator needs of it our own log says.
     let filter = filter.add_directive("rmcp=error".parse().expect("a directive"));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
