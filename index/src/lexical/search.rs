@@ -112,13 +112,13 @@ impl Layered<LexicalIndex> {
         let lengths = allowed.lengths();
         let normalisers: Normalisers =
             std::array::from_fn(|place| normaliser(place, lengths[place] as f32 / n_allowed));
-        let spells_names = spelling::spells_names(query);
+        let spells_name = spelling::spells_name(query);
         let mut terms = Vec::new();
         for (term, repeats) in counted_terms(query) {
             let mut places = self.look_up(&term, allowed, &normalisers, occurrences)?;
             let mut idf_of_term = idf(n_allowed, places.len() as f32);
             *mass += idf_of_term;
-            if places.is_empty() && spells_names {
+            if places.is_empty() && spells_name {
                 places = self.look_up_meant(&term, allowed, &normalisers, occurrences)?;
                 idf_of_term = SLIP_WEIGHT * idf(n_allowed, places.len() as f32);
             }
@@ -480,22 +480,26 @@ mod tests {
     #[test]
     fn a_name_is_found_in_spite_of_a_slip() {
         let tools = [("get_weather", "-"), ("list_alarms", "-"), ("send_mail", "the weather by mail")];
-        for query in ["get_wether", "get_waether", "get_weatther", "getWeathar", "wether"] {
+        for query in ["get_wether", "get_waether", "get_weatther", "getWeathar", "my.wether"] {
             assert_eq!(found_by_name(query, &tools, 3)[0], 0, "{query}");
         }
-        // The word itself is never a slip, a sentence spells no names, and two slips are too many.
-        assert_eq!(found_by_name("alarms", &tools, 3), [1]);
+        // The word itself is never a slip, two slips are too many, and what is no identifier spells no name.
+        assert_eq!(found_by_name("my_alarms", &tools, 3), [1]);
+        assert!(found_by_name("my_waehter", &tools, 3).is_empty());
+        assert!(found_by_name("wether", &tools, 3).is_empty());
         assert!(found_by_name("what will the sky be, wether or not", &[("get_weather", "-")], 1).is_empty());
-        assert!(found_by_name("waehter", &tools, 3).is_empty());
     }
 
     #[test]
     fn no_slip_is_meant_for_a_name_that_is_hidden() {
         let visible = ("send_mail", "the weather by mail");
-        assert!(found_by_name("wether", &[visible, ("weather", "-")], 1).is_empty(), "weather is in no visible name");
-        assert_eq!(found_by_name("wether", &[visible, ("weather", "-")], 2)[0], 1);
+        assert!(
+            found_by_name("my_wether", &[visible, ("weather", "-")], 1).is_empty(),
+            "weather is in no visible name"
+        );
+        assert_eq!(found_by_name("my_wether", &[visible, ("weather", "-")], 2)[0], 1);
         // Both are one slip away, and the hidden one is the more frequent.
         let tools = [("show_leather", "-"), ("weather", "-"), ("weather", "-")];
-        assert_eq!(found_by_name("eather", &tools, 1), [0]);
+        assert_eq!(found_by_name("an_eather", &tools, 1), [0]);
     }
 }

@@ -132,7 +132,7 @@ impl Spec {
 pub fn query(rng: &mut Rng) -> String {
     let phrase = |rng: &mut Rng| format!("{} the {} of a {}", one(rng, &VERBS), one(rng, &NOUNS), one(rng, &NOUNS));
     match rng.u32(..6) {
-        4 => slip(one(rng, &NOUNS), rng),
+        4 => format!("{}_{}", one(rng, &VERBS), slip(one(rng, &NOUNS), rng)),
         0 => format!("{}s.{}{}", one(rng, &NOUNS), one(rng, &VERBS), rng.u32(..4)),
         1 => format!("how do I {}?", phrase(rng)),
         3 => format!("{}. Then {}; {}", phrase(rng), phrase(rng), phrase(rng)),
