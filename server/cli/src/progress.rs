@@ -99,6 +99,7 @@ impl SyncObserver for SyncBar {
             }
             SyncStep::Compact => self.bar.finish_and_clear(),
             SyncStep::Publish(PublishStep::Staging) => say(&self.bar, "building the index"),
+            SyncStep::Publish(PublishStep::Graph) => self.bar.tick(),
             _ => {}
         }
     }
