@@ -109,15 +109,6 @@ mod tests {
             self.1.fetch_add(1, Ordering::Relaxed);
             self.0.embed(role, text)
         }
-
-        fn embed_all(
-            &self,
-            role: TextRole,
-            texts: &[&str],
-            on_done: &(dyn Fn(usize) + Sync),
-        ) -> Result<Vec<Embedding>, EmbedError> {
-            self.0.embed_all(role, texts, on_done)
-        }
     }
 
     #[test]

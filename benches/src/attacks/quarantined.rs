@@ -82,13 +82,4 @@ impl Embedder for Known<'_> {
             None => self.inner.embed(role, text),
         }
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        texts.iter().map(|text| self.embed(role, text).inspect(|_| on_done(1))).collect()
-    }
 }

@@ -36,13 +36,4 @@ impl Embedder for Given {
             reason: "no vector was given for this text".to_owned(),
         })
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        texts.iter().map(|text| self.embed(role, text).inspect(|_| on_done(1))).collect()
-    }
 }

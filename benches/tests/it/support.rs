@@ -75,15 +75,6 @@ impl Embedder for CountingEmbedder {
         }
         self.inner.embed(role, text)
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        texts.iter().map(|text| self.embed(role, text).inspect(|_| on_done(1))).collect()
-    }
 }
 
 /// Models with that embedder and no reranker.

@@ -41,15 +41,4 @@ impl Embedder for HashingEmbedder {
         }
         Ok(Embedding::from_unnormalised(vector))
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        let embeddings = texts.iter().map(|text| self.embed(role, text)).collect();
-        on_done(texts.len());
-        embeddings
-    }
 }

@@ -110,8 +110,8 @@ pub trait Embedder: Send + Sync {
     /// [`EmbedError`] when tokenizer or model fails.
     fn embed(&self, role: TextRole, text: &str) -> Result<Embedding, EmbedError>;
 
-    /// Embeds many texts in parallel, giving vectors in the texts' order. `on_done(n)` is called, from any thread, after
-    /// each further `n` texts.
+    /// Embeds many texts, giving vectors in the texts' order: one after another, unless a model knows a quicker way. `on_done(n)` is
+    /// called, from any thread, after each further `n` texts.
     ///
     /// # Errors
     /// The first [`EmbedError`]; the texts already done are lost, so callers with many give them in parts.
@@ -120,5 +120,7 @@ pub trait Embedder: Send + Sync {
         role: TextRole,
         texts: &[&str],
         on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError>;
+    ) -> Result<Vec<Embedding>, EmbedError> {
+        texts.iter().map(|text| self.embed(role, text).inspect(|_| on_done(1))).collect()
+    }
 }

@@ -218,14 +218,4 @@ impl Embedder for Counting {
         self.n_texts.fetch_add(1, Ordering::Relaxed);
         self.inner.embed(role, text)
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        self.n_texts.fetch_add(texts.len(), Ordering::Relaxed);
-        self.inner.embed_all(role, texts, on_done)
-    }
 }

@@ -49,15 +49,6 @@ impl Embedder for Gated {
         }
         self.inner.embed(role, text)
     }
-
-    fn embed_all(
-        &self,
-        role: TextRole,
-        texts: &[&str],
-        on_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Embedding>, EmbedError> {
-        self.inner.embed_all(role, texts, on_done)
-    }
 }
 
 /// A server whose searches stop at the gate.
