@@ -37,6 +37,7 @@ mod bounded;
 mod catalog_index;
 mod error;
 mod evaluation;
+mod given;
 mod left_out;
 mod plain;
 mod queries;

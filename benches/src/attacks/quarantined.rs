@@ -1,9 +1,8 @@
 //! [`serve`]: what is served of a poisoned catalog where new texts wait for approval.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use shortlist_index::{EmbedError, Embedder, Embedding, ModelFingerprint, Models, Snapshot, Store, TextRole, Tool};
+use shortlist_index::{Models, Snapshot, Store, Tool};
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::handling::{Handling, OnText};
 use shortlist_ingest::normalize::Normalized;
@@ -13,6 +12,7 @@ use shortlist_ingest::sync::{Quiet, SyncOptions, sync};
 use super::forge::SOURCE;
 use crate::catalog_index;
 use crate::error::BenchError;
+use crate::given::Given;
 
 /// Syncs the set's tools as the approved baseline into the empty folder `home`, then once more with a source of the forged
 /// ones, whose new texts wait, and opens what serves then.
@@ -23,11 +23,12 @@ pub(super) fn serve(
     cache: Option<&Path>,
     home: &Path,
 ) -> Result<Snapshot, BenchError> {
-    let model = || BenchError::NoModel { mode: "hybrid".to_owned(), model: "an embedding model" };
-    let inner = models.embedder.as_deref().ok_or_else(model)?;
-    let vectors = catalog_index::embed(tools, inner, cache, &|_| {})?;
-    let known = tools.iter().map(Tool::embedding_text).zip(vectors).collect();
-    let embedder = Known { inner, known };
+    let missing = || BenchError::NoModel { mode: "hybrid".to_owned(), model: "an embedding model" };
+    let model = models.embedder.as_deref().ok_or_else(missing)?;
+    let all = [tools, forged].concat();
+    let vectors = catalog_index::embed(&all, model, cache, &|_| {})?;
+    let known = all.iter().map(Tool::embedding_text).zip(vectors);
+    let embedder = Given::new(model.fingerprint().clone(), model.dimension(), known);
     let store = Store::new(home);
     let baseline = tools.first().map_or(SOURCE, |tool| tool.reference.source());
     let mut sources: Vec<Box<dyn Source>> = vec![Box::new(Listed { name: baseline.to_owned(), tools: tools.to_vec() })];
@@ -58,28 +59,5 @@ impl Source for Listed {
     fn fetch(&self, _: Option<&SourceState>, sink: &mut dyn FnMut(Record)) -> Result<Fetched, SourceError> {
         self.tools.iter().for_each(|tool| sink(Ok(Normalized { tool: tool.clone(), n_stripped: 0 })));
         Ok(Fetched::Complete(SourceState::default()))
-    }
-}
-
-/// A model that remembers what it embedded of the set.
-struct Known<'a> {
-    inner: &'a dyn Embedder,
-    known: HashMap<String, Embedding>,
-}
-
-impl Embedder for Known<'_> {
-    fn fingerprint(&self) -> &ModelFingerprint {
-        self.inner.fingerprint()
-    }
-
-    fn dimension(&self) -> usize {
-        self.inner.dimension()
-    }
-
-    fn embed(&self, role: TextRole, text: &str) -> Result<Embedding, EmbedError> {
-        match self.known.get(text).filter(|_| role == TextRole::Document) {
-            Some(embedding) => Ok(embedding.clone()),
-            None => self.inner.embed(role, text),
-        }
     }
 }

@@ -13,7 +13,6 @@ mod build;
 mod cell;
 mod clock;
 mod folder;
-mod given;
 mod memory;
 mod npy;
 mod quality;
@@ -43,10 +42,10 @@ pub use self::threads::Throughput;
 pub use self::workload::Workload;
 
 use self::cell::{percentile, rounded};
-use self::given::Given;
 use self::memory::{Memory, mb};
 use self::workload::User;
 use crate::error::BenchError;
+use crate::given::Given;
 
 /// What we are called beside the rivals.
 const SYSTEM: &str = "shortlist";

@@ -1,18 +1,18 @@
-//! [`Given`]: an embedder that has a vector for each query and computes none.
+//! [`Given`]: an embedder that has a vector for each text and computes none.
 
 use std::collections::HashMap;
 
 use shortlist_index::{EmbedError, Embedder, Embedding, ModelFingerprint, TextRole};
 
-/// Looks texts up: the rivals are given the query's vector, and so are we.
-pub(super) struct Given {
+/// Looks texts up, whatever their role.
+pub(crate) struct Given {
     fingerprint: ModelFingerprint,
     dimension: usize,
     by_text: HashMap<String, Embedding>,
 }
 
 impl Given {
-    pub(super) fn new(
+    pub(crate) fn new(
         fingerprint: ModelFingerprint,
         dimension: usize,
         vectors: impl IntoIterator<Item = (String, Embedding)>,
