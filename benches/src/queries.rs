@@ -1,14 +1,13 @@
 //! [`JudgedQuery`]: a question and the tools that answer it, read from a file of one JSON object a line.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Deserialize;
 use shortlist_index::QUERY_CHARS_MAX;
 
-use crate::bounded::read_text;
+use crate::bounded::{each_line, read_text};
 use crate::error::BenchError;
 
 /// The longest line, in bytes: a query of the longest kind with hundreds of relevant tools stays far below.
@@ -46,27 +45,15 @@ impl JudgedQuery {
 /// Reads the first `limit` queries, or all. Lines of white space only are passed over; keys that are not ours too, since
 /// sets carry notes of their own.
 pub(crate) fn read(path: &Path, limit: Option<usize>) -> Result<Vec<JudgedQuery>, BenchError> {
-    let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
-    let mut reader = BufReader::new(File::open(path).map_err(io_error)?);
     let (mut queries, mut seen) = (Vec::new(), HashSet::new());
-    let mut bytes = Vec::new();
-    for line in 1.. {
-        if limit.is_some_and(|limit| queries.len() >= limit) {
-            break;
-        }
-        bytes.clear();
-        let read = reader.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes).map_err(io_error)?;
-        if read == 0 {
-            break;
-        }
-        let bad = |reason| BenchError::BadQuery { path: path.to_owned(), line, reason };
-        if read as u64 > LINE_BYTES_MAX {
-            return Err(bad(format!("it has more than the {LINE_BYTES_MAX} bytes allowed")));
-        }
+    let is_enough = |n_queries| limit.is_some_and(|limit| n_queries >= limit);
+    let bad = |line, reason| BenchError::BadQuery { path: path.to_owned(), line, reason };
+    let take = |line, bytes: &[u8]| {
         if bytes.trim_ascii().is_empty() {
-            continue;
+            return Ok(ControlFlow::Continue(()));
         }
-        let query: JudgedQuery = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        let bad = |reason| bad(line, reason);
+        let query: JudgedQuery = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
         check(&query).map_err(bad)?;
         if !seen.insert(query.id.clone()) {
             return Err(bad(format!("an earlier line has the same id {:?}", query.id)));
@@ -75,6 +62,10 @@ pub(crate) fn read(path: &Path, limit: Option<usize>) -> Result<Vec<JudgedQuery>
             return Err(bad(format!("a set has at most {QUERIES_MAX} queries")));
         }
         queries.push(query);
+        Ok(if is_enough(queries.len()) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    if !is_enough(0) {
+        each_line(path, LINE_BYTES_MAX, bad, take)?;
     }
     if queries.is_empty() { Err(BenchError::NoQueries { path: path.to_owned() }) } else { Ok(queries) }
 }

@@ -4,8 +4,7 @@
 //! nearest of what their users may see.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use shortlist_index::{Annotations, Embedding, Execution, Provenance, RefError, S
 
 use super::npy::Matrix;
 use super::workload::{Query, Source, User, Workload};
-use crate::bounded::read_text;
+use crate::bounded::{each_line, read_text};
 use crate::dataset::sha256;
 use crate::error::BenchError;
 
@@ -218,23 +217,12 @@ fn lines<T: DeserializeOwned>(
     path: &Path,
     mut take: impl FnMut(usize, T) -> Result<(), &'static str>,
 ) -> Result<(), BenchError> {
-    let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
-    let mut reader = BufReader::new(File::open(path).map_err(io_error)?);
-    let mut bytes = Vec::new();
-    for place in 0.. {
-        bytes.clear();
-        let read = reader.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes).map_err(io_error)?;
-        if read == 0 {
-            break;
-        }
-        let bad = |reason| bad(path, format!("line {}: {reason}", place + 1));
-        if read as u64 > LINE_BYTES_MAX {
-            return Err(bad(format!("it has more than {LINE_BYTES_MAX} bytes")));
-        }
-        let value = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-        take(place, value).map_err(|reason| bad(reason.to_owned()))?;
-    }
-    Ok(())
+    let bad = |line, reason| bad(path, format!("line {line}: {reason}"));
+    each_line(path, LINE_BYTES_MAX, bad, |line, bytes| {
+        let value = serde_json::from_slice(bytes).map_err(|error| bad(line, error.to_string()))?;
+        take(line - 1, value).map_err(|reason| bad(line, reason.to_owned()))?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 fn bad(path: &Path, reason: String) -> BenchError {
