@@ -175,22 +175,15 @@ fn catalog(rng: &mut Rng, n_tools: usize) -> Vec<Tool> {
         let Ok(reference) = ToolRef::new(source, &namespace, &name, None) else { continue };
         let scopes = (0..rng.usize(..3)).map(|_| format!("scope:{}", rng.u8(..40))).collect::<Vec<_>>();
         let tool = Tool {
-            name,
-            title: None,
-            description: format!("To {verb} a {noun}."),
-            input_schema: None,
-            output_schema: None,
             annotations: Annotations {
                 read_only: Some(verb == "list" || verb == "get"),
                 destructive: Some(verb == "delete"),
                 ..Annotations::default()
             },
             tags: vec![one(rng, &TAGS).to_owned()],
-            execution: Default::default(),
             required_scopes: ScopeRequirement::any_of(scopes),
-            deprecation: None,
             provenance: Provenance { source_type: "bench".to_owned(), foreign_id: String::new() },
-            reference: reference.clone(),
+            ..Tool::new(reference.clone(), format!("To {verb} a {noun}."))
         };
         tools.insert(reference, tool);
     }

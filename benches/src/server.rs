@@ -12,10 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode, request};
 use serde_json::{Value, json};
-use shortlist_index::{
-    Annotations, Embedder, Execution, HashingEmbedder, Models, NewGeneration, Provenance, ScopeRequirement, Store,
-    TextRole, Tool, ToolRef,
-};
+use shortlist_index::{Embedder, HashingEmbedder, Models, NewGeneration, Provenance, Store, TextRole, Tool, ToolRef};
 use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Rates, Secret, app};
 use tower::ServiceExt;
 
@@ -206,20 +203,9 @@ pub(crate) fn catalog(n_tools: usize, hidden: &Hidden) -> Result<Vec<Tool>, Benc
         words.extend((!is_open && number.is_multiple_of(COMMON_EVERY)).then(|| hidden.common.to_owned()));
         words.extend((number == last_hidden).then(|| hidden.rare.to_owned()));
         let reference: ToolRef = reference(namespace, number).parse().map_err(failed)?;
-        Ok(Tool {
-            name: reference.name().to_owned(),
-            reference,
-            title: None,
-            description: words.join(" "),
-            input_schema: None,
-            output_schema: None,
-            annotations: Annotations::default(),
-            tags: vec![namespace.to_owned()],
-            execution: Execution::default(),
-            required_scopes: ScopeRequirement::none(),
-            deprecation: None,
-            provenance: Provenance { source_type: "bench".to_owned(), foreign_id: number.to_string() },
-        })
+        let provenance = Provenance { source_type: "bench".to_owned(), foreign_id: number.to_string() };
+        let tags = vec![namespace.to_owned()];
+        Ok(Tool { tags, provenance, ..Tool::new(reference, words.join(" ")) })
     };
     (0..n_tools).map(tool).collect()
 }

@@ -8,7 +8,8 @@
 //!
 //! ```
 //! use shortlist_index::{
-//!     Embedder, Grant, HashingEmbedder, Models, NewGeneration, Schema, SearchRequest, Store, TextRole, Tool, search,
+//!     Embedder, Grant, HashingEmbedder, Models, NewGeneration, Schema, SearchRequest, Store, TextRole, Tool, ToolRef,
+//!     search,
 //! };
 //! use std::{collections::BTreeMap, sync::Arc};
 //!
@@ -17,18 +18,8 @@
 //! let mut tools = Vec::new();
 //! for (name, description) in [("files.list", "Lists the files of a drive."), ("files.delete", "Deletes a file.")] {
 //!     let tool = Tool {
-//!         reference: shortlist_index::ToolRef::new("demo", "drive", name, None)?,
-//!         name: name.into(),
-//!         title: None,
-//!         description: description.into(),
 //!         input_schema: Some(Schema::from_json(r#"{"properties":{"fileId":{"type":"string"}}}"#)?),
-//!         output_schema: None,
-//!         annotations: Default::default(),
-//!         tags: Vec::new(),
-//!         execution: Default::default(),
-//!         required_scopes: Default::default(),
-//!         deprecation: None,
-//!         provenance: Default::default(),
+//!         ..Tool::new(ToolRef::new("demo", "drive", name, None)?, description)
 //!     };
 //!     let embedding = embedder.embed(TextRole::Document, &tool.embedding_text())?;
 //!     tools.push((tool, embedding));

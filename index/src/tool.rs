@@ -96,6 +96,24 @@ impl ContentHash {
 }
 
 impl Tool {
+    /// A tool that says no more than this: everything else is empty, and its name is that of its ref.
+    pub fn new(reference: ToolRef, description: impl Into<String>) -> Self {
+        Self {
+            name: reference.name().to_owned(),
+            reference,
+            title: None,
+            description: description.into(),
+            input_schema: None,
+            output_schema: None,
+            annotations: Annotations::default(),
+            tags: Vec::new(),
+            execution: Execution::default(),
+            required_scopes: ScopeRequirement::none(),
+            deprecation: None,
+            provenance: Provenance::default(),
+        }
+    }
+
     /// One line for a list: the title where there is one, else the description's first sentence, else the name. At most
     /// 160 characters.
     pub fn summary(&self) -> String {

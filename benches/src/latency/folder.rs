@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shortlist_index::{Annotations, Embedding, Execution, Provenance, RefError, ScopeRequirement, Tool, ToolRef};
+use shortlist_index::{Embedding, Provenance, RefError, Tool, ToolRef};
 
 use super::npy::Matrix;
 use super::workload::{Query, Source, User, Workload};
@@ -181,20 +181,8 @@ pub(super) fn documents(folder: &Path, meta: &Meta, given: bool) -> Result<Vec<(
 
 fn tool(document: Document) -> Result<Tool, RefError> {
     let Document { id, namespace, name, description, .. } = document;
-    Ok(Tool {
-        reference: ToolRef::new(SOURCE, &namespace, &name, None)?,
-        name,
-        title: None,
-        description,
-        input_schema: None,
-        output_schema: None,
-        annotations: Annotations::default(),
-        tags: Vec::new(),
-        execution: Execution::default(),
-        required_scopes: ScopeRequirement::none(),
-        deprecation: None,
-        provenance: Provenance { source_type: SOURCE.to_owned(), foreign_id: id.to_string() },
-    })
+    let provenance = Provenance { source_type: SOURCE.to_owned(), foreign_id: id.to_string() };
+    Ok(Tool { provenance, ..Tool::new(ToolRef::new(SOURCE, &namespace, &name, None)?, description) })
 }
 
 /// Vectors, as many and as long as they must be.

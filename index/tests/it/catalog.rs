@@ -152,20 +152,7 @@ fn slip(word: &str, rng: &mut Rng) -> String {
 
 /// A tool that says no more than this.
 pub fn tool(namespace: &str, name: &str, description: &str) -> Tool {
-    Tool {
-        reference: ToolRef::new("hub", namespace, name, None).expect("a ref"),
-        name: name.to_owned(),
-        title: None,
-        description: description.to_owned(),
-        input_schema: None,
-        output_schema: None,
-        annotations: Annotations::default(),
-        tags: Vec::new(),
-        execution: Default::default(),
-        required_scopes: ScopeRequirement::default(),
-        deprecation: None,
-        provenance: Provenance::default(),
-    }
+    Tool::new(ToolRef::new("hub", namespace, name, None).expect("a ref"), description)
 }
 
 /// A store with the tools as its first generation.

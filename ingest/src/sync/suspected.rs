@@ -30,21 +30,7 @@ mod tests {
     fn the_first_are_named_and_the_others_counted() {
         let tool = |n: usize, description: &str| {
             let reference = ToolRef::new("hub", "team", &format!("act{n}"), None).expect("a ref");
-            let name = reference.name().to_owned();
-            Tool {
-                reference,
-                name,
-                title: None,
-                description: description.to_owned(),
-                input_schema: None,
-                output_schema: None,
-                annotations: Default::default(),
-                tags: Vec::new(),
-                execution: Default::default(),
-                required_scopes: Default::default(),
-                deprecation: None,
-                provenance: Default::default(),
-            }
+            Tool::new(reference, description)
         };
         let honest: Vec<Tool> = (0..3).map(|n| tool(n, "Sends mail.")).collect();
         assert!(warnings(&honest).is_empty());

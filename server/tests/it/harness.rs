@@ -12,8 +12,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use shortlist_index::{
-    Annotations, Embedder, Embedding, Execution, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema,
-    ScopeRequirement, Store, StoreError, TextRole, Tool, ToolRef, WriteLock,
+    Embedder, Embedding, HashingEmbedder, Models, NewDelta, NewGeneration, Provenance, Schema, ScopeRequirement, Store,
+    StoreError, TextRole, Tool, ToolRef, WriteLock,
 };
 use shortlist_server::{AppState, Config, HeaderIdentity, Identities, Rates, Secret, app};
 use tempfile::TempDir;
@@ -228,21 +228,8 @@ fn with_vectors(embedder: &HashingEmbedder, tools: Vec<Tool>) -> Vec<(Tool, Embe
 
 /// A tool with a ref, a description and nothing else.
 pub fn tool(reference: &str, description: &str) -> Tool {
-    let reference: ToolRef = reference.parse().expect("a ref");
-    Tool {
-        name: reference.name().to_owned(),
-        reference,
-        title: None,
-        description: description.to_owned(),
-        input_schema: None,
-        output_schema: None,
-        annotations: Annotations::default(),
-        tags: Vec::new(),
-        execution: Execution::default(),
-        required_scopes: ScopeRequirement::none(),
-        deprecation: None,
-        provenance: Provenance { source_type: "jsonl".to_owned(), foreign_id: String::new() },
-    }
+    let provenance = Provenance { source_type: "jsonl".to_owned(), foreign_id: String::new() };
+    Tool { provenance, ..Tool::new(reference.parse().expect("a ref"), description) }
 }
 
 pub const WORDS: [&str; 24] = [
