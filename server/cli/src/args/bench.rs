@@ -110,7 +110,7 @@ pub struct BenchAttacksArgs {
     #[arg(long, value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..))]
     pub queries: u32,
     /// Forged tools, as a share of the catalog
-    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = share)]
     pub share: f64,
     /// Instead: which tools of this catalog (JSON lines, plain or gzip) the index suspects; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sets", "set", "queries", "share"])]

@@ -1,6 +1,6 @@
 //! `shortlist bench attacks`.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use shortlist_benches::attacks::{AttackReport, AuditReport, Options, Outcome, Row, audit, measure};
 use shortlist_benches::{BadTools, Sets};
 
@@ -22,9 +22,6 @@ pub fn run(places: &PlaceArgs, args: &BenchAttacksArgs) -> Result<()> {
     if !args.audit.is_empty() {
         let reports: Vec<AuditReport> = args.audit.iter().map(|file| audit(file)).collect::<Result<_, _>>()?;
         return if args.json { print::json(&reports) } else { reports.iter().try_for_each(suspected) };
-    }
-    if !(0.0..=1.0).contains(&args.share) {
-        bail!("--share is a share of the catalog, 0 to 1, not {}", args.share);
     }
     let folder = args.sets.clone().unwrap_or_else(|| places.shared().join("relevance"));
     let sets = Sets::open(&folder)?;
