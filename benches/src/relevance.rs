@@ -30,8 +30,6 @@ pub struct Options {
     pub embedding_cache: Option<PathBuf>,
     /// Give tools that say the same places of their own, which a search does not unless it is told to.
     pub no_collapse: bool,
-    /// The fingerprint of the reranking model, which it does not tell by itself; `None` where none runs.
-    pub reranker: Option<String>,
 }
 
 /// How far a measurement is.
@@ -59,6 +57,8 @@ pub fn measure(
     check_models(models, &options.settings)?;
     let needs_vectors = options.settings.iter().any(|setting| setting.embeds());
     let embedder = models.embedder.as_deref().filter(|_| needs_vectors);
+    let reranks = options.settings.iter().any(|setting| setting.reranks());
+    let reranker = models.reranker.as_deref().filter(|_| reranks);
 
     let start = Instant::now();
     let index = CatalogIndex::build(&dataset.tools, embedder, options.embedding_cache.as_deref(), &|n_tools| {
@@ -76,7 +76,7 @@ pub fn measure(
     Ok(Report {
         dataset: dataset.description.clone(),
         embedder: embedder.map(|embedder| embedder.fingerprint().0.clone()),
-        reranker: options.reranker.clone(),
+        reranker: reranker.map(|reranker| reranker.fingerprint().0.clone()),
         no_collapse: options.no_collapse,
         n_threads: rayon::current_num_threads(),
         index_s,

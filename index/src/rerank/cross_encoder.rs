@@ -4,7 +4,9 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use super::{RerankError, Reranker};
-use crate::embed::{EmbedError, ModelError, ModelFolder, ModelKind, Runtime, SessionPool, clip, open_tokenizer};
+use crate::embed::{
+    EmbedError, ModelError, ModelFingerprint, ModelFolder, ModelKind, Runtime, SessionPool, clip, open_tokenizer,
+};
 
 /// The most bytes of each text that are tokenized; the model reads some hundred words of both together.
 const TEXT_BYTES_MAX: usize = 4_096;
@@ -13,6 +15,7 @@ const TEXT_BYTES_MAX: usize = 4_096;
 /// neighbours; pairs run in parallel over the sessions.
 pub struct CrossEncoder {
     model: String,
+    fingerprint: ModelFingerprint,
     tokenizer: Tokenizer,
     sessions: SessionPool,
 }
@@ -28,6 +31,7 @@ impl CrossEncoder {
         }
         let reranker = Self {
             model: folder.name().to_owned(),
+            fingerprint: folder.fingerprint().clone(),
             tokenizer: open_tokenizer(folder)?,
             sessions: SessionPool::open(runtime, folder, n_sessions)?,
         };
@@ -55,6 +59,10 @@ impl CrossEncoder {
 }
 
 impl Reranker for CrossEncoder {
+    fn fingerprint(&self) -> &ModelFingerprint {
+        &self.fingerprint
+    }
+
     fn scores(&self, query: &str, texts: &[&str]) -> Result<Vec<f32>, RerankError> {
         texts.par_iter().map(|text| self.score(query, text)).collect::<Result<_, _>>().map_err(RerankError)
     }

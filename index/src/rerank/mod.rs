@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::embed::EmbedError;
+use crate::embed::{EmbedError, ModelFingerprint};
 
 mod cross_encoder;
 
@@ -15,6 +15,9 @@ pub struct RerankError(#[from] pub EmbedError);
 
 /// Scores texts for a query. The same query and text always get the same score, whatever else is scored with them.
 pub trait Reranker: Send + Sync {
+    /// What its scores depend on.
+    fn fingerprint(&self) -> &ModelFingerprint;
+
     /// One score a text, higher is better, in the texts' order; their scale is the model's own.
     ///
     /// # Errors

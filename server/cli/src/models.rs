@@ -32,18 +32,17 @@ pub fn load(places: &PlaceArgs, rerank: bool, sessions: Sessions) -> Result<(Mod
         Sessions::One => 1,
         Sessions::PerCore => available_parallelism().map_or(1, std::num::NonZeroUsize::get),
     };
-    let encoder = open(&places.model, || own_model::folder(assets.root()))?;
+    let open = |chosen: &Option<PathBuf>, default: &dyn Fn() -> Result<PathBuf>| -> Result<ModelFolder> {
+        Ok(ModelFolder::open(&chosen.clone().map_or_else(default, Ok)?)?)
+    };
+
+    let encoder = open(&places.model, &|| own_model::folder(assets.root()))?;
     let embedder: Arc<dyn Embedder> = Arc::new(OnnxEmbedder::open(&runtime, &encoder, n_sessions)?);
-    let reranker: Option<Arc<dyn Reranker>> =
-        if rerank { Some(Arc::new(CrossEncoder::open(&runtime, &reranker(places)?, n_sessions)?)) } else { None };
+    let reranker: Option<Arc<dyn Reranker>> = if rerank {
+        let folder = open(&places.reranker, &|| Ok(assets.ensure(RERANKER, &progress)?))?;
+        Some(Arc::new(CrossEncoder::open(&runtime, &folder, n_sessions)?))
+    } else {
+        None
+    };
     Ok((Models { embedder: Some(embedder.clone()), reranker }, embedder))
-}
-
-/// The reranking model's files. Reads all of them once.
-pub fn reranker(places: &PlaceArgs) -> Result<ModelFolder> {
-    open(&places.reranker, || Ok(places.assets().ensure(RERANKER, &AssetBar::new())?))
-}
-
-fn open(chosen: &Option<PathBuf>, default: impl FnOnce() -> Result<PathBuf>) -> Result<ModelFolder> {
-    Ok(ModelFolder::open(&chosen.clone().map_or_else(default, Ok)?)?)
 }

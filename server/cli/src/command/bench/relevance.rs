@@ -34,9 +34,7 @@ pub fn run(places: &PlaceArgs, args: &RelevanceArgs) -> Result<()> {
 
     let models = load_models(places, &settings)?;
     let embedding_cache = Some(embedding_cache(places));
-    let reranks = settings.iter().any(|setting| setting.reranks());
-    let reranker = reranks.then(|| models::reranker(places)).transpose()?.map(|model| model.fingerprint().0.clone());
-    let options = Options { settings, embedding_cache, no_collapse: args.no_collapse, reranker };
+    let options = Options { settings, embedding_cache, no_collapse: args.no_collapse };
     let mut reports = Vec::new();
     for dataset in &datasets {
         let mut report = measured(dataset, &models, &options)?;
