@@ -60,6 +60,7 @@ mod query;
 mod query_class;
 mod schema;
 mod scopes;
+mod scored;
 mod signals;
 mod suspicion;
 mod tool;

@@ -7,8 +7,8 @@ use super::product::QueryCodes;
 use super::vectors::{Vectors, quantise};
 #[cfg(test)]
 use crate::allowed::AllowedSet;
-use crate::fusion::{Best, Scored, best};
 use crate::places::Layered;
+use crate::scored::{Best, Scored, best};
 
 /// How many times `k` candidates of the 8-bit scan are scored again in f32. The rounding moves a vector by a place or two,
 /// hardly by a hundred, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors alone.

@@ -5,9 +5,9 @@ use super::graph::Graph;
 use super::sketch::Sketches;
 use super::vectors::Vectors;
 use crate::allowed::AllowedSet;
-use crate::fusion::Scored;
 use crate::places::Layered;
 use crate::query::DEPTH_MAX;
+use crate::scored::Scored;
 
 /// From how many tools on a generation gets a graph. Sketches take 1.5 us for each thousand tools, and a walk grows by the
 /// logarithm: by what both take at 200,000 (ARCHITECTURE, on sketches) they meet about here. Never measured at this size.

@@ -12,8 +12,8 @@ use super::index::{LexicalIndex, PostingList};
 use super::occurrences::{IN_NAME, Normalisers, Occurrences};
 use super::spelling::{self, SLIP_WEIGHT};
 use crate::allowed::AllowedSet;
-use crate::fusion::{Best, Scored};
 use crate::places::Layered;
+use crate::scored::{Best, Scored};
 use crate::unseen::Asked;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
@@ -435,7 +435,7 @@ mod tests {
                         assert_eq!(matches.of(document), expected, "{query}, {share}, {document}");
                     }
                     let scored = expected.iter().map(|(&document, of)| Scored { document, score: of.score });
-                    assert_eq!(matches.best, crate::fusion::best(scored, 100), "{query}, {share}");
+                    assert_eq!(matches.best, crate::scored::best(scored, 100), "{query}, {share}");
                 }
             }
         }
