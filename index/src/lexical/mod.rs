@@ -8,6 +8,7 @@ mod build;
 mod fields;
 mod index;
 mod occurrences;
+mod reading;
 mod search;
 mod spelling;
 

@@ -8,13 +8,13 @@ use tantivy::fieldnorm::FieldNormReader;
 
 use super::analyzer;
 use super::fields::{FIELD_B, FIELD_WEIGHTS, K1};
-use super::index::{LexicalIndex, PostingList};
+use super::index::LexicalIndex;
 use super::occurrences::{IN_NAME, Normalisers, Occurrences};
+use super::reading::Reading;
 use super::spelling::{self, SLIP_WEIGHT};
 use crate::allowed::AllowedSet;
 use crate::places::Layered;
 use crate::scored::{Best, Scored};
-use crate::unseen::Asked;
 
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
@@ -112,74 +112,27 @@ impl Layered<LexicalIndex> {
         let lengths = allowed.lengths();
         let normalisers: Normalisers =
             std::array::from_fn(|place| normaliser(place, lengths[place] as f32 / n_allowed));
+        let mut reading = Reading { index: self, allowed, normalisers, occurrences };
         let spells_name = spelling::spells_name(query);
         let mut terms = Vec::new();
         for (term, repeats) in counted_terms(query) {
-            let mut places = self.look_up(&term, allowed, &normalisers, occurrences)?;
+            let mut places = reading.look_up(&term)?;
             let mut idf_of_term = idf(n_allowed, places.len() as f32);
             *mass += idf_of_term;
             if places.is_empty() && spells_name {
-                places = self.look_up_meant(&term, allowed, &normalisers, occurrences)?;
+                places = reading.look_up_meant(&term)?;
                 idf_of_term = SLIP_WEIGHT * idf(n_allowed, places.len() as f32);
             }
             if places.is_empty() {
                 continue;
             }
             let weight = repeats as f32 * idf_of_term;
-            for frequency in &mut occurrences.frequencies[places.clone()] {
+            for frequency in &mut reading.occurrences.frequencies[places.clone()] {
                 *frequency = weight * *frequency * (K1 + 1.0) / (*frequency + K1);
             }
             terms.push(Term { places, idf: idf_of_term });
         }
         Ok(terms)
-    }
-
-    /// Adds the allowed documents that hold a term to the occurrences; gives their places there.
-    fn look_up(
-        &self,
-        term: &str,
-        allowed: &AllowedSet,
-        normalisers: &Normalisers,
-        occurrences: &mut Occurrences,
-    ) -> tantivy::Result<Range<usize>> {
-        let start = occurrences.documents.len();
-        let lists = self.lists(term)?;
-        if !lists.is_empty() && !allowed.unseen().holds(Asked::Term, term) {
-            occurrences.read(&lists, self.places(), allowed, normalisers)?;
-            if occurrences.documents.len() == start && !self.any_readable(&lists, allowed)? {
-                allowed.unseen().insert(Asked::Term, term);
-            }
-        }
-        Ok(start..occurrences.documents.len())
-    }
-
-    /// Likewise for the word that is meant by a term which none of them holds: of those that are one slip away the one that stands in
-    /// most of their names, the first of equals. A word that stands in no name of theirs is none, whatever others are called.
-    fn look_up_meant(
-        &self,
-        term: &str,
-        allowed: &AllowedSet,
-        normalisers: &Normalisers,
-        occurrences: &mut Occurrences,
-    ) -> tantivy::Result<Range<usize>> {
-        let start = occurrences.documents.len();
-        let mut meant: Option<(usize, String)> = None;
-        for word in self.names_near(term)? {
-            // What is hidden costs no more than this look at it, once it was looked up.
-            if allowed.unseen().holds(Asked::Term, &word) {
-                continue;
-            }
-            let places = self.look_up(&word, allowed, normalisers, occurrences)?;
-            let n_named = occurrences.documents[places].iter().filter(|&document| document & IN_NAME != 0).count();
-            occurrences.truncate(start);
-            if n_named > meant.as_ref().map_or(0, |(n_most, _)| *n_most) {
-                meant = Some((n_named, word));
-            }
-        }
-        match meant {
-            Some((_, word)) => self.look_up(&word, allowed, normalisers, occurrences),
-            None => Ok(start..start),
-        }
     }
 
     /// The share of a document's name that its match covers, 0 to 1: its words that stand in the query.
@@ -188,21 +141,6 @@ impl Layered<LexicalIndex> {
         // A name of several words is a term by itself, beside its words.
         let n_words = if n_terms > 2 { n_terms - 1 } else { n_terms.max(1) };
         (f32::from(matched.name_terms) / n_words as f32).min(1.0)
-    }
-
-    /// Whether any of the lists names a readable document.
-    fn any_readable(&self, lists: &[PostingList<'_>], allowed: &AllowedSet) -> tantivy::Result<bool> {
-        for list in lists {
-            let mut block = list.open()?;
-            while !block.docs().is_empty() {
-                let documents = block.docs().iter().filter_map(|&row| self.places().document(list.layer, row));
-                if documents.into_iter().any(|document| allowed.readable().contains(document)) {
-                    return Ok(true);
-                }
-                block.advance();
-            }
-        }
-        Ok(false)
     }
 }
 
