@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::STYLE;
+use super::begin;
 use super::plot::{Axis, Line, plot};
 use crate::latency::{Results, Task};
 
@@ -17,11 +17,10 @@ pub fn growth_page(results: &Results) -> String {
 }
 
 fn write_page(out: &mut String, results: &Results) -> fmt::Result {
+    begin(out, "Growth")?;
     write!(
         out,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Growth</title><style>{STYLE}</style></head><body>\n\
-         <h1>Growth</h1>\n<p>Times are medians over each query's fastest round; both axes are logarithmic.</p>\n"
+        "<h1>Growth</h1>\n<p>Times are medians over each query's fastest round; both axes are logarithmic.</p>\n"
     )?;
     let mut shares: Vec<f64> = results.cells().iter().map(|cell| cell.sel).collect();
     shares.sort_by(|a, b| b.total_cmp(a));

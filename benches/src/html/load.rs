@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::plot::{Axis, Line, plot};
-use super::{STYLE, escape};
+use super::{begin, escape};
 use crate::load::{self, LoadReport, Outcome};
 
 /// The page: each loop's times up to every share of its answers, throughput by clients, and the table.
@@ -17,11 +17,10 @@ pub fn load_page(report: &LoadReport) -> String {
 fn write_page(out: &mut String, report: &LoadReport) -> fmt::Result {
     let closed = report.closed.iter().map(|one| (format!("{} clients", one.clients), &one.outcome));
     let open = report.open.iter().map(|one| (format!("{}/s", one.rate), &one.outcome));
+    begin(out, "Load")?;
     write!(
         out,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Load</title><style>{STYLE}</style></head><body>\n\
-         <h1>The server under load</h1>\n<pre>{}</pre>\n<div class=\"plots\">\n",
+        "<h1>The server under load</h1>\n<pre>{}</pre>\n<div class=\"plots\">\n",
         escape(&load::print(report))
     )?;
     figure(out, "closed loops: the time that so many of a hundred answers took at the most", closed.collect())?;

@@ -3,6 +3,7 @@
 //! Names, queries and tools come from catalogs that anybody wrote, so every text goes through `escape` on its way in.
 
 mod chart;
+mod frame;
 mod growth;
 mod hardest;
 mod load;
@@ -45,12 +46,20 @@ svg { font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); dominant-
 svg .axis { stroke: var(--line); } code { font-size: 12px; overflow-wrap: anywhere; }
 ";
 
-fn write_page(out: &mut String, evaluation: &Evaluation, against: &[Row]) -> fmt::Result {
-    write!(
+/// What every page begins with.
+fn begin(out: &mut String, title: &str) -> fmt::Result {
+    writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Relevance</title><style>{STYLE}</style></head><body>\n\
-         <h1>How good the search is</h1>\n\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body>"
+    )
+}
+
+fn write_page(out: &mut String, evaluation: &Evaluation, against: &[Row]) -> fmt::Result {
+    begin(out, "Relevance")?;
+    write!(
+        out,
+        "<h1>How good the search is</h1>\n\
          <p>Every query has the same weight. Bars and curves are means over all queries of a set, higher is better; a difference is \
          beyond noise when its 95 % interval by the paired bootstrap leaves zero out.</p>\n"
     )?;

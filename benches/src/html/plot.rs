@@ -1,17 +1,8 @@
 //! A plot of lines over two axes, as an SVG element.
 
-use std::fmt::Write;
+use super::frame::Frame;
 
-use super::escape;
-
-const WIDTH: f64 = 520.0;
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 130.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 34.0;
-/// The least distance of two labels.
-const LABEL_GAP: f64 = 14.0;
+const FRAME: Frame = Frame { width: 520.0, height: 300.0, left: 64.0, right: 130.0, top: 12.0, bottom: 34.0 };
 /// As many lines as can be told apart.
 const COLOURS: [&str; 8] = ["#1b5fa8", "#d98e04", "#0a8f6a", "#b42318", "#7a5af8", "#3b9bd9", "#8a8f98", "#c11574"];
 
@@ -52,57 +43,26 @@ impl Axis {
 
 /// The lines, each named where it ends. `what` says what they show, for who cannot see them.
 pub(super) fn plot(what: &str, lines: &[Line], x: &Axis, y: &Axis) -> String {
-    let at_x = |value: f64| x.place(value).map(|place| LEFT + place * (WIDTH - LEFT - RIGHT));
-    let at_y = |value: f64| y.place(value).map(|place| HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM));
-    let mut svg = format!(
-        "<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        escape(what)
-    );
+    let at_x = |value: f64| x.place(value).map(|place| FRAME.x(place));
+    let at_y = |value: f64| y.place(value).map(|place| FRAME.y(place));
+    let mut svg = FRAME.open(what);
     for (value, mark) in &y.marks {
-        let Some(at) = at_y(*value) else { continue };
-        let _ = write!(
-            svg,
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"soft\" x=\"{}\" y=\"{at:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            escape(mark)
-        );
+        if let Some(at) = at_y(*value) {
+            FRAME.level(&mut svg, at, mark);
+        }
     }
     for (value, mark) in &x.marks {
-        let Some(at) = at_x(*value) else { continue };
-        let below = HEIGHT - BOTTOM / 2.0;
-        let _ = write!(
-            svg,
-            "<text class=\"soft\" x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{}</text>",
-            escape(mark)
-        );
+        if let Some(at) = at_x(*value) {
+            FRAME.below(&mut svg, at, mark);
+        }
     }
     let mut ends = Vec::new();
-    for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
+    for (line, colour) in lines.iter().zip(COLOURS.into_iter().cycle()) {
         let points: Vec<(f64, f64)> = line.points.iter().filter_map(|&(a, b)| Some((at_x(a)?, at_y(b)?))).collect();
-        let joined: Vec<String> = points.iter().map(|(a, b)| format!("{a:.1},{b:.1}")).collect();
-        let _ = write!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            joined.join(" ")
-        );
-        ends.extend(points.last().map(|&(_, end)| (end, &line.name, colour)));
+        FRAME.joined(&mut svg, &points, colour);
+        ends.extend(points.last().map(|&(_, end)| (end, line.name.clone(), colour)));
     }
-    // Names stand at their lines' ends or a little below, so that none hides another.
-    ends.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
-    let mut free = f64::NEG_INFINITY;
-    for (end, name, colour) in ends {
-        let end = end.max(free);
-        free = end + LABEL_GAP;
-        let (square, text) = (WIDTH - RIGHT + 8.0, WIDTH - RIGHT + 17.0);
-        let _ = write!(
-            svg,
-            "<rect x=\"{square}\" y=\"{:.1}\" width=\"6\" height=\"6\" fill=\"{colour}\"/><text x=\"{text}\" y=\"{end:.1}\">{}</text>",
-            end - 3.0,
-            escape(name)
-        );
-    }
+    FRAME.names(&mut svg, ends);
     svg + "</svg>"
 }
 
