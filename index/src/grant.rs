@@ -54,8 +54,7 @@ impl Pattern {
         let Some(last) = parts.next_back() else { return rest.is_empty() };
         // Each part between two stars may stand anywhere; the first place leaves most to the others.
         for part in parts {
-            let places = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-            match places.into_iter().find_map(|at| without_prefix(&rest[at..], part)) {
+            match after_first(rest, part) {
                 Some(after) => rest = after,
                 None => return false,
             }
@@ -83,12 +82,8 @@ impl Pattern {
         self.0.strip_suffix('*') == Some(self.prefix())
     }
 
-    /// The longest text that every value that matches has somewhere; empty where there is none.
-    pub(crate) fn longest_literal(&self) -> &str {
-        self.literals().max_by_key(|literal| literal.len()).unwrap_or_default()
-    }
-
-    fn literals(&self) -> impl Iterator<Item = &str> {
+    /// Texts that every value that matches has somewhere, the first at its beginning; they may be empty.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.0.split(['*', '?'])
     }
 }
@@ -97,6 +92,15 @@ impl Pattern {
 fn without_prefix<'a>(value: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = value.chars();
     prefix.chars().all(|wanted| rest.next().is_some_and(|c| wanted == '?' || wanted == c)).then_some(rest.as_str())
+}
+
+/// What follows the first place in `value` where `part` stands, a `?` in it standing for any one character.
+fn after_first<'a>(value: &'a str, part: &str) -> Option<&'a str> {
+    if !part.contains('?') {
+        return value.find(part).map(|at| &value[at + part.len()..]);
+    }
+    let mut places = value.char_indices().map(|(at, _)| at).chain([value.len()]);
+    places.find_map(|at| without_prefix(&value[at..], part))
 }
 
 impl fmt::Debug for Pattern {

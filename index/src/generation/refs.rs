@@ -2,14 +2,15 @@
 //!
 //! A policy has many patterns and a catalog many tools; comparing each with each takes seconds. So a pattern is compared
 //! only with refs that begin as it does, where these are few, and all others share one pass over the catalog, in which an
-//! Aho-Corasick automaton finds their longest literals. What was found is kept, for another principal mostly has the same
+//! Aho-Corasick automaton finds the rarest literal of each. What was found is kept, for another principal mostly has the same
 //! rules. [`Pattern::matches`] decides in either case.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, BuildError};
 use roaring::RoaringBitmap;
 
 use super::table::ToolTable;
@@ -18,6 +19,8 @@ use crate::places::Layered;
 
 /// Where at most so many refs begin as a pattern does, they are compared one by one: cheaper than a part of a pass.
 const FEW: usize = 1_000;
+/// Refs in which literals are counted, to find out which are rare.
+const SAMPLE: usize = 2_000;
 /// The most bytes that the kept bitmaps may take; beyond it they are found anew.
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -113,7 +116,7 @@ fn pass(patterns: &[&Pattern], tables: &Layered<ToolTable>) -> Vec<RoaringBitmap
         return found;
     }
     // Patterns without a literal (`??*`) have an empty one, which stands everywhere.
-    let Ok(literals) = AhoCorasick::new(patterns.iter().map(|pattern| pattern.longest_literal())) else {
+    let Ok(literals) = rarest_literals(patterns, tables).and_then(AhoCorasick::new) else {
         // More patterns than an automaton can have: the slow way is right too.
         for document in documents {
             for (pattern, found) in patterns.iter().zip(&mut found) {
@@ -136,6 +139,24 @@ fn pass(patterns: &[&Pattern], tables: &Layered<ToolTable>) -> Vec<RoaringBitmap
         }
     }
     found
+}
+
+/// Of each pattern the literal that the fewest refs have, by a sample of them: a verb stands in every tenth ref, a number hardly
+/// anywhere, and every place where a literal stands costs a comparison with the pattern. Of equals the longest.
+fn rarest_literals<'p>(patterns: &[&'p Pattern], tables: &Layered<ToolTable>) -> Result<Vec<&'p str>, BuildError> {
+    let literals: BTreeSet<&str> = patterns.iter().flat_map(|pattern| pattern.literals()).collect();
+    let literals: Vec<&str> = literals.into_iter().collect();
+    let automaton = AhoCorasick::new(&literals)?;
+    let mut counts: HashMap<&str, usize> = literals.iter().map(|&literal| (literal, 0)).collect();
+    for document in (0..tables.len()).step_by(tables.len().div_ceil(SAMPLE).max(1)) {
+        for found in automaton.find_overlapping_iter(text(tables, document as u32)) {
+            counts.entry(literals[found.pattern().as_usize()]).and_modify(|count| *count += 1);
+        }
+    }
+    let rarest = |pattern: &&'p Pattern| {
+        pattern.literals().min_by_key(|literal| (counts.get(literal), Reverse(literal.len()))).unwrap_or_default()
+    };
+    Ok(patterns.iter().map(rarest).collect())
 }
 
 /// A name stands for all its versions: `@` occurs in a ref only before the version.
