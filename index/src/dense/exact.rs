@@ -10,25 +10,32 @@ use crate::allowed::AllowedSet;
 use crate::places::Layered;
 use crate::scored::{Best, Scored, best};
 
-/// How many times `k` candidates of the 8-bit scan are scored again in f32. The rounding moves a vector by a place or two,
-/// hardly by a hundred, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors alone.
-const OVERSAMPLING: usize = 2;
+/// How many candidates of the 8-bit scan are scored again in f32, besides `k`: a quarter of it, and no fewer than these. The rounding
+/// moves a vector by a place or two, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors
+/// alone. As many again as `k` took a third of the time of a scan of 500.
+const SPARE_MIN: usize = 8;
 
 /// How many rows ahead memory is asked for the next one: candidates lie scattered over the file.
 const AHEAD: usize = 8;
 
 /// The `k` nearest of some documents, by cosine.
 ///
-/// Reads one byte a dimension of each vector, then the best candidates in f32. Each vector has its own scale, so what a
-/// document scores depends on it and the query alone. Cost: O(documents x dimension).
+/// Reads one byte a dimension of each vector, then the best candidates in f32; where all would be scored again, nothing but that.
+/// Each vector has its own scale, so what a document scores depends on it and the query alone. Cost: O(documents x dimension).
 pub(super) fn nearest_of(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], k: usize) -> Vec<Scored> {
-    rescore(vectors, query, &coarse(vectors, query, documents, k), k)
+    let n_again = k.saturating_add((k / 4).max(SPARE_MIN));
+    if documents.len() <= n_again {
+        return rescore(vectors, query, documents, k);
+    }
+    let candidates: Vec<u32> =
+        coarse(vectors, query, documents, n_again).into_iter().map(|scored| scored.document).collect();
+    rescore(vectors, query, &candidates, k)
 }
 
-/// The best of `documents` by their 8-bit codes: enough of them that the `k` nearest are among them.
-fn coarse(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], k: usize) -> Vec<Scored> {
+/// The `n` best of `documents` by their 8-bit codes.
+fn coarse(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], n: usize) -> Vec<Scored> {
     let query = QueryCodes::new(quantise(query).0);
-    let mut best = Best::new(k * OVERSAMPLING);
+    let mut best = Best::new(n);
     for (place, &document) in documents.iter().enumerate() {
         if let Some(&next) = documents.get(place + AHEAD) {
             let (vectors, row) = vectors.at(next);
@@ -44,10 +51,10 @@ fn coarse(vectors: &Layered<Vectors>, query: &[f32], documents: &[u32], k: usize
 }
 
 /// Scores the candidates in f32 and keeps the `k` best.
-fn rescore(vectors: &Layered<Vectors>, query: &[f32], candidates: &[Scored], k: usize) -> Vec<Scored> {
-    let exactly = |(place, &Scored { document, .. }): (usize, &Scored)| {
-        if let Some(next) = candidates.get(place + AHEAD) {
-            let (vectors, row) = vectors.at(next.document);
+fn rescore(vectors: &Layered<Vectors>, query: &[f32], candidates: &[u32], k: usize) -> Vec<Scored> {
+    let exactly = |(place, &document): (usize, &u32)| {
+        if let Some(&next) = candidates.get(place + AHEAD) {
+            let (vectors, row) = vectors.at(next);
             prefetch(vectors.exact(row));
         }
         Scored { document, score: cosine(vectors, query, document) }
