@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,7 +15,7 @@ use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{EmbedProgress, SyncObserver, SyncOptions, SyncStep, sync};
 
-use crate::support::{DIMENSION, Place, served, tools};
+use crate::support::{DIMENSION, Place, once_free, served, tools};
 
 const HOME: &str = "SHORTLIST_TEST_KILL_HOME";
 const CATALOG: &str = "SHORTLIST_TEST_KILL_CATALOG";
@@ -47,7 +48,11 @@ impl Mortal {
 }
 
 impl SyncObserver for Mortal {
-    fn step(&mut self, _: &SyncStep) {
+    fn step(&mut self, step: &SyncStep) {
+        // A pass that found the lock taken is made again from its first step.
+        if matches!(step, SyncStep::Lock) {
+            self.n_steps = 0;
+        }
         self.reach(&format!("step:{}", self.n_steps));
         self.n_steps += 1;
     }
@@ -59,8 +64,8 @@ impl SyncObserver for Mortal {
 
 fn run(home: &Path, catalog: &Path, observer: &mut dyn SyncObserver) -> shortlist_ingest::sync::SyncReport {
     let sources: Vec<Box<dyn Source>> = vec![Box::new(Jsonl::new("tools", catalog))];
-    let store = shortlist_index::Store::new(home);
-    sync(&sources, &store, &HashingEmbedder::new(DIMENSION), observer, &SyncOptions::default()).expect("a pass")
+    let (store, embedder) = (shortlist_index::Store::new(home), HashingEmbedder::new(DIMENSION));
+    once_free(|| sync(&sources, &store, &embedder, observer, &SyncOptions::default())).expect("a pass")
 }
 
 /// The child. As an ordinary test it does nothing.
@@ -73,7 +78,7 @@ fn child() {
     run(Path::new(&home), Path::new(&catalog), &mut Mortal { place, how, n_steps: 0 });
 }
 
-/// Runs a pass in a process that dies at `place`; says whether it died there.
+/// Runs a pass in a process that dies at `place`; says whether it died there, by a signal: a pass that failed ends by itself.
 fn die(home: &Path, catalog: &Path, place: &str, how: &str) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
         .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
@@ -92,7 +97,7 @@ fn die(home: &Path, catalog: &Path, place: &str, how: &str) -> bool {
     if how == "wait" && output.lines().map_while(Result::ok).any(|line| line.contains(WAITING)) {
         child.kill().expect("a SIGKILL");
     }
-    !child.wait().expect("its end").success()
+    child.wait().expect("its end").signal().is_some()
 }
 
 fn write_catalog(path: &Path, tools: &BTreeMap<String, String>) {
