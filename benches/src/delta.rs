@@ -1,5 +1,7 @@
 //! [`measure`]: how long a sync takes, and how soon a small change can be searched.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::time::Instant;
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use serde_json::Value;
-use shortlist_index::{Embedder, Grant, Mode, Models, SearchRequest, Store, search};
+use shortlist_index::{Embedder, Grant, Mode, Models, SearchRequest, Store, TextRole, search};
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{SyncObserver, SyncOptions, SyncReport, sync};
@@ -18,6 +20,8 @@ use crate::spread::is_chosen;
 
 /// The longest line of a catalog, in bytes.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Texts that the model alone is measured with.
+const MODEL_TEXTS: usize = 4_000;
 /// A word that no catalog has; the changed tools say it.
 const WORD: &str = "qzxchanged";
 
@@ -36,8 +40,28 @@ pub struct DeltaReport {
     pub delta: Pass,
     /// The sync of the change back, built whole; its texts are in the cache.
     pub whole: Pass,
+    /// The model's own throughput: what embedding is measured against.
+    pub model: ModelAlone,
     /// The most memory that the process had, in bytes; 0 where the system does not tell.
     pub peak_bytes: u64,
+}
+
+/// The model on some of the texts and nothing around it, those of like length together, as a sync gives them to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelAlone {
+    /// Texts embedded, spread evenly over the catalog.
+    pub n_texts: usize,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+impl DeltaReport {
+    /// Texts that the first sync embedded in a second, over those that the model alone does; `None` where nothing was embedded.
+    pub fn of_the_models_own(&self) -> Option<f64> {
+        let ModelAlone { n_texts, seconds } = self.model;
+        (self.first.n_embedded > 0 && n_texts > 0)
+            .then(|| (self.first.n_embedded as f64 / self.first.embed_s) / (n_texts as f64 / seconds))
+    }
 }
 
 /// One sync.
@@ -86,6 +110,7 @@ pub fn measure(
     let (first, _) = run(&lines, &SyncOptions::default(), false)?;
     let (delta, report) = run(&changed, &SyncOptions { delta_percent_max: 100, ..SyncOptions::default() }, true)?;
     let (whole, _) = run(&lines, &SyncOptions { delta_percent_max: 0, ..SyncOptions::default() }, false)?;
+    let (peak_bytes, model) = (peak_bytes(), alone(&store, embedder)?);
     Ok(DeltaReport {
         n_tools: report.n_tools(),
         n_changed: report.sources.values().map(|source| source.n_changed).sum(),
@@ -93,8 +118,21 @@ pub fn measure(
         first,
         delta,
         whole,
-        peak_bytes: peak_bytes(),
+        model,
+        peak_bytes,
     })
+}
+
+fn alone(store: &Store, embedder: &dyn Embedder) -> Result<ModelAlone, BenchError> {
+    let snapshot = store.open_current()?.snapshot;
+    let texts: BTreeSet<String> = snapshot.tools().map(|tool| tool.embedding_text()).collect();
+    let n_all = texts.len();
+    let chosen = texts.iter().enumerate().filter(|&(place, _)| is_chosen(place, MODEL_TEXTS, n_all));
+    let mut texts: Vec<&str> = chosen.map(|(_, text)| text.as_str()).collect();
+    texts.sort_by_key(|text| Reverse(text.len()));
+    let began = Instant::now();
+    let vectors = embedder.embed_all(TextRole::Document, &texts, &|_| {})?;
+    Ok(ModelAlone { n_texts: vectors.len(), seconds: began.elapsed().as_secs_f64() })
 }
 
 fn pass(
@@ -204,6 +242,8 @@ mod tests {
             let home = tempfile::tempdir().expect("a folder");
             let report = measure(&tools, percent, home.path(), &embedder, &mut Quiet).expect("it measures");
             assert_eq!((report.n_tools, report.n_changed), (100, percent as u64));
+            assert_eq!((report.first.n_embedded, report.model.n_texts), (100, 100));
+            assert!(report.of_the_models_own().is_some());
         }
     }
 }

@@ -140,6 +140,13 @@ fn sync(places: &PlaceArgs, args: &BenchSyncArgs) -> Result<()> {
             pass.n_embedded, pass.embed_s, pass.other_s, pass.visible_s
         ))?;
     }
+    if let Some(times) = report.of_the_models_own() {
+        let delta::ModelAlone { n_texts, seconds } = report.model;
+        print::line(format!(
+            "{:<12} {n_texts:>7} texts embedded in {seconds:>7.2} s; the first sync embedded {times:.2} times as many a second",
+            "model alone"
+        ))?;
+    }
     Ok(print::line(format!("peak memory {} MB", report.peak_bytes / 1_000_000))?)
 }
 
