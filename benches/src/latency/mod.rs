@@ -12,6 +12,7 @@
 mod build;
 mod cell;
 mod clock;
+mod floor;
 mod folder;
 mod memory;
 mod npy;
@@ -23,6 +24,7 @@ mod task;
 #[cfg(test)]
 pub(crate) mod testing;
 mod threads;
+mod turns;
 mod workload;
 
 use std::path::Path;
@@ -34,11 +36,13 @@ use shortlist_index::{AllowedSet, Embedder, Grant, Models, Pattern, Selector, Sn
 
 pub use self::build::{BuildReport, build, built};
 pub use self::cell::{Cell, Latency};
+pub use self::floor::{Floor, floor};
 pub use self::quality::Quality;
 pub use self::results::Results;
 pub use self::table::print;
 pub use self::task::{Task, Variant};
 pub use self::threads::Throughput;
+pub use self::turns::Turns;
 pub use self::workload::Workload;
 
 use self::cell::{percentile, rounded};
@@ -51,7 +55,7 @@ use crate::given::Given;
 const SYSTEM: &str = "shortlist";
 /// Threads that ask at the same time where throughput is measured.
 const N_THREADS: usize = 2;
-/// The share of the documents at which it is measured.
+/// The share of the documents at which it is measured, and what many users cost.
 const THROUGHPUT_SHARE: f64 = 0.1;
 
 /// How much is asked. The defaults are bench.py's.
@@ -97,6 +101,8 @@ pub struct LatencyReport {
     pub cells: Vec<Cell>,
     /// With two threads.
     pub qps: Vec<Throughput>,
+    /// With many users.
+    pub turns: Option<Turns>,
     /// bench.py's measurement of updates, which `bench sync` makes here: none.
     pub updates: Vec<()>,
     /// bench.py's fixed job in Python, which is no yardstick for another program: none.
@@ -181,7 +187,12 @@ pub fn measure(
         qps.push(threads::measure(workload, &engine, task, THROUGHPUT_SHARE, N_THREADS, options.throughput)?);
     }
 
+    // What it takes in memory is that of a thousand grants, and no part of what serving takes for the workload's own users.
     let now = Memory::now();
+    let turns = match options.tasks.contains(&Task::Hybrid) {
+        true => turns::measure(workload, &engine, THROUGHPUT_SHARE)?,
+        false => None,
+    };
     let raw_bytes = workload.n_docs() * build.dimension * size_of::<f32>();
     let held = Held {
         n: workload.n_docs(),
@@ -199,6 +210,7 @@ pub fn measure(
         builds: vec![held],
         cells,
         qps,
+        turns,
         updates: Vec::new(),
         noise: Vec::new(),
     })
@@ -242,6 +254,7 @@ mod tests {
         assert!(error.to_string().contains("built.json"), "{error}");
         build(&workload, home.path(), None).expect("it is built");
         let report = measure(&workload, home.path(), None, &options()).expect("it is measured");
+        assert!(report.turns.as_ref().is_some_and(|turns| turns.share == 0.1), "{:?}", report.turns);
         // Three tasks at two shares, in three variants.
         assert_eq!((report.cells.len(), report.qps.len(), report.builds.len()), (18, 3, 1));
         for cell in &report.cells {

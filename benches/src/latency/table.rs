@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::cell::Cell;
 use super::results::{Figure, Results};
-use super::{Held, LatencyReport};
+use super::{Held, LatencyReport, Turns};
 
 /// What was built and what it holds, then a line for each cell: its times, how good its answers were, each stage's median, and
 /// its times over each query's fastest round as multiples of the fastest rival's: below 1 is faster, and neighbours' noise is in
@@ -87,6 +87,14 @@ fn write(out: &mut String, report: &LatencyReport, rivals: &Results) -> fmt::Res
     for throughput in &report.qps {
         let (task, share) = (throughput.task.as_str(), throughput.sel * 100.0);
         writeln!(out, "{} threads, {task} {share}%: {:.0} searches a second", throughput.clients, throughput.qps)?;
+    }
+    if let Some(Turns { n_users, share, alone_p50_ms, turns_p50_ms }) = &report.turns {
+        writeln!(
+            out,
+            "{n_users} users of {}% in turn, hybrid: {turns_p50_ms:.4} ms at the median, {:.2} times one of them alone",
+            share * 100.0,
+            turns_p50_ms / alone_p50_ms
+        )?;
     }
     Ok(())
 }

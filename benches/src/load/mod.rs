@@ -8,6 +8,9 @@
 //! three significant digits. A refused request (429, 503) is counted and timed apart; its client waits for as long as
 //! `Retry-After` says.
 //!
+//! Before all that the same searches are made in this process ([`crate::latency::floor()`]), so that the report says how much of an
+//! answer's time is the server's and the transport's.
+//!
 //! The clients share the machine with the server, and so its cores.
 
 mod client;
@@ -30,7 +33,7 @@ pub use self::tally::{Outcome, Times};
 use self::client::Questions;
 use self::served::Served;
 use crate::error::BenchError;
-use crate::latency::{Workload, models};
+use crate::latency::{Floor, Workload, floor, models};
 
 /// How much is asked.
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +63,8 @@ pub struct LoadReport {
     pub embedder: String,
     /// Cores of the machine that this process may use.
     pub cpus: usize,
+    /// The same searches in this process before the server started: what answering cannot be quicker than.
+    pub floor: Floor,
     /// Clients that ask again as soon as they are answered.
     pub closed: Vec<Closed>,
     /// Requests at fixed times.
@@ -74,6 +79,14 @@ pub struct Closed {
     /// What came of their requests.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+impl LoadReport {
+    /// The median of one client alone over the floor; `None` where no loop had one client.
+    pub fn over_floor(&self) -> Option<f64> {
+        let alone = self.closed.iter().find(|one| one.clients == 1)?;
+        Some(alone.outcome.answered.p50_ms / self.floor.ms())
+    }
 }
 
 /// An open loop.
@@ -100,6 +113,7 @@ pub fn measure(
 ) -> Result<LoadReport, BenchError> {
     let build = crate::latency::built(workload, home, embedder.as_deref())?;
     let models = models(workload, embedder)?;
+    let floor = floor(workload, home, &models, options.fresh)?;
     let server = Served::start(workload, home, models)?;
     let questions = Questions::of(workload, options.fresh);
     let address = server.address;
@@ -123,6 +137,7 @@ pub fn measure(
             n_tools: workload.n_docs(),
             embedder: build.embedder,
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            floor,
             closed,
             open,
         })
@@ -168,6 +183,7 @@ mod tests {
             assert!(outcome.answered.n > 0 && outcome.refused.is_empty() && outcome.failed == 0, "{outcome:?}");
             assert!(outcome.answered.p50_ms <= outcome.answered.p99_ms, "{outcome:?}");
         }
+        assert!(report.floor.retrieve_ms > 0.0 && report.over_floor().is_some(), "{report:?}");
         // As many as were due, each of them once.
         let open = &report.open[0];
         assert_eq!((open.outcome.answered.n, open.from_sent.n), (20, 20));

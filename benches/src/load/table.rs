@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::tally::{Outcome, Times};
 use super::{LoadReport, Options};
+use crate::latency::Floor;
 
 /// A line for each loop: answers a second, how long they took, and who was sent away or failed.
 pub fn print(report: &LoadReport) -> String {
@@ -14,10 +15,16 @@ pub fn print(report: &LoadReport) -> String {
 }
 
 fn write(out: &mut String, report: &LoadReport) -> fmt::Result {
-    let LoadReport { options, n_tools, embedder, cpus, closed, open } = report;
+    let LoadReport { options, n_tools, embedder, cpus, floor, closed, open } = report;
     let Options { time, fresh, .. } = options;
     let texts = if *fresh { "every text another" } else { "texts repeat" };
-    writeln!(out, "{n_tools} tools, vectors of {embedder}, {cpus} cores; each loop {time:?}, {texts}\n")?;
+    writeln!(out, "{n_tools} tools, vectors of {embedder}, {cpus} cores; each loop {time:?}, {texts}")?;
+    let Floor { embed_ms, retrieve_ms } = floor;
+    write!(out, "in process, medians: the query embedded in {embed_ms:.3} ms, its tools found in {retrieve_ms:.3} ms")?;
+    match report.over_floor() {
+        Some(times) => writeln!(out, "; one client over HTTP takes {times:.2} times the sum\n")?,
+        None => writeln!(out, "\n")?,
+    }
     writeln!(
         out,
         "{:<22}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}  refused (p50, p99 ms)",
