@@ -15,6 +15,7 @@ pub mod grants;
 pub mod latency;
 pub mod load;
 pub mod relevance;
+pub mod seeded;
 pub mod signals;
 pub mod sketches;
 pub mod telemetry;
