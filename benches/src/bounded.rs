@@ -15,15 +15,28 @@ pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, B
     Ok((text.len() as u64 <= bytes_max).then_some(text))
 }
 
-/// Gives each line to `take`, with its number from 1, until that breaks off. A line of more than `bytes_max` bytes is `bad`.
+/// Gives each line of the file to `take`, with its number from 1, until that breaks off. A line of more than `bytes_max` bytes
+/// is `bad`.
 pub(crate) fn each_line(
+    path: &Path,
+    bytes_max: u64,
+    bad: impl Fn(usize, String) -> BenchError,
+    take: impl FnMut(usize, &[u8]) -> Result<ControlFlow<()>, BenchError>,
+) -> Result<(), BenchError> {
+    let file = File::open(path).map_err(|error| BenchError::Io { action: "read", path: path.to_owned(), error })?;
+    each_line_of(file, path, bytes_max, bad, take)
+}
+
+/// [`each_line`], of what a file holds when it is unpacked.
+pub(crate) fn each_line_of(
+    unpacked: impl Read,
     path: &Path,
     bytes_max: u64,
     bad: impl Fn(usize, String) -> BenchError,
     mut take: impl FnMut(usize, &[u8]) -> Result<ControlFlow<()>, BenchError>,
 ) -> Result<(), BenchError> {
     let io_error = |error| BenchError::Io { action: "read", path: path.to_owned(), error };
-    let mut reader = BufReader::new(File::open(path).map_err(io_error)?);
+    let mut reader = BufReader::new(unpacked);
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,10 +12,12 @@ use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use serde_json::Value;
 use shortlist_index::{Embedder, Grant, Mode, Models, SearchRequest, Store, TextRole, search};
+use shortlist_ingest::embedding_cache::PART_ROWS;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{SyncObserver, SyncOptions, SyncReport, sync};
 
+use crate::bounded::each_line_of;
 use crate::error::BenchError;
 use crate::spread::is_chosen;
 
@@ -46,7 +49,8 @@ pub struct DeltaReport {
     pub peak_bytes: u64,
 }
 
-/// The model on some of the texts and nothing around it, those of like length together, as a sync gives them to it.
+/// The model on some of the texts and nothing around it: those of like length together and in parts as large as a sync's. It is
+/// warm by then, so what a sync pays for the first texts is in the ratio.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelAlone {
     /// Texts embedded, spread evenly over the catalog.
@@ -110,7 +114,9 @@ pub fn measure(
     let (first, _) = run(&lines, &SyncOptions::default(), false)?;
     let (delta, report) = run(&changed, &SyncOptions { delta_percent_max: 100, ..SyncOptions::default() }, true)?;
     let (whole, _) = run(&lines, &SyncOptions { delta_percent_max: 0, ..SyncOptions::default() }, false)?;
-    let (peak_bytes, model) = (peak_bytes(), alone(&store, embedder)?);
+    // Before the model is measured alone, which is no part of a sync.
+    let peak_bytes = peak_bytes();
+    let model = alone(&store, embedder)?;
     Ok(DeltaReport {
         n_tools: report.n_tools(),
         n_changed: report.sources.values().map(|source| source.n_changed).sum(),
@@ -131,8 +137,10 @@ fn alone(store: &Store, embedder: &dyn Embedder) -> Result<ModelAlone, BenchErro
     let mut texts: Vec<&str> = chosen.map(|(_, text)| text.as_str()).collect();
     texts.sort_by_key(|text| Reverse(text.len()));
     let began = Instant::now();
-    let vectors = embedder.embed_all(TextRole::Document, &texts, &|_| {})?;
-    Ok(ModelAlone { n_texts: vectors.len(), seconds: began.elapsed().as_secs_f64() })
+    for part in texts.chunks(PART_ROWS) {
+        embedder.embed_all(TextRole::Document, part, &|_| {})?;
+    }
+    Ok(ModelAlone { n_texts: texts.len(), seconds: began.elapsed().as_secs_f64() })
 }
 
 fn pass(
@@ -187,15 +195,13 @@ fn read_lines(path: &Path) -> Result<Vec<String>, BenchError> {
     let file = File::open(path).map_err(failed)?;
     let plain: Box<dyn Read> =
         if path.extension().is_some_and(|e| e == "gz") { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut reader = BufReader::new(plain);
     let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).map_err(failed)? == 0 {
-            return Ok(lines);
-        }
-        lines.push(line.trim_end().to_owned());
-    }
+    let bad = |line, reason| failed(io::Error::new(ErrorKind::InvalidData, format!("line {line}: {reason}")));
+    each_line_of(plain, path, LINE_BYTES_MAX, bad, |_, bytes| {
+        lines.push(String::from_utf8_lossy(bytes).trim_end().to_owned());
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(lines)
 }
 
 fn write_lines(path: &Path, lines: &[String]) -> std::io::Result<()> {

@@ -186,6 +186,9 @@ pub enum BenchError {
         /// The generation.
         generation: u64,
     },
+    /// A made-up catalog or its rules are not such as the index takes.
+    #[error("the catalog that is made up to be measured: {0}")]
+    MadeUp(String),
     /// The server whose times were to be measured failed.
     #[error("the server whose times are measured failed: {0}")]
     Timing(String),

@@ -99,8 +99,7 @@ fn after_first<'a>(value: &'a str, part: &str) -> Option<&'a str> {
     if !part.contains('?') {
         return value.find(part).map(|at| &value[at + part.len()..]);
     }
-    let mut places = value.char_indices().map(|(at, _)| at).chain([value.len()]);
-    places.find_map(|at| without_prefix(&value[at..], part))
+    value.char_indices().find_map(|(at, _)| without_prefix(&value[at..], part))
 }
 
 impl fmt::Debug for Pattern {

@@ -50,7 +50,7 @@ pub(super) fn curves(runs: &[Run]) -> String {
     let mut ends = Vec::new();
     for run in runs {
         let points = curve(run).map(|(k, recall)| (x(k), scale.y(recall)));
-        FRAME.joined(&mut svg, &points, colour(run));
+        Frame::joined(&mut svg, &points, colour(run));
         ends.push((points[3].1, run.setting(), colour(run)));
     }
     FRAME.names(&mut svg, ends);

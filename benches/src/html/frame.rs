@@ -59,7 +59,7 @@ impl Frame {
     }
 
     /// Points, joined.
-    pub(super) fn joined(&self, svg: &mut String, points: &[(f64, f64)], colour: &str) {
+    pub(super) fn joined(svg: &mut String, points: &[(f64, f64)], colour: &str) {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let points = points.join(" ");
         let _ = write!(svg, "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>");

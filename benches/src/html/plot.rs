@@ -59,7 +59,7 @@ pub(super) fn plot(what: &str, lines: &[Line], x: &Axis, y: &Axis) -> String {
     let mut ends = Vec::new();
     for (line, colour) in lines.iter().zip(COLOURS.into_iter().cycle()) {
         let points: Vec<(f64, f64)> = line.points.iter().filter_map(|&(a, b)| Some((at_x(a)?, at_y(b)?))).collect();
-        FRAME.joined(&mut svg, &points, colour);
+        Frame::joined(&mut svg, &points, colour);
         ends.extend(points.last().map(|&(_, end)| (end, line.name.clone(), colour)));
     }
     FRAME.names(&mut svg, ends);

@@ -1,9 +1,12 @@
-//! [`Clock`]: how long each stage of one search took.
+//! [`timed`]: one search with a [`Clock`], which tells how long each stage took.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use shortlist_index::{Stage, Stages};
+use shortlist_index::{AllowedSet, Answer, Models, SearchRequest, Snapshot, Stage, Stages, search_followed};
+
+use super::task::Task;
+use crate::error::BenchError;
 
 /// Times of one search, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +17,29 @@ pub(super) struct Times {
     pub(super) all_ms: f64,
     /// Each stage, in the order of [`Stage::ALL`].
     pub(super) stages_ms: [f64; Stage::ALL.len()],
+}
+
+/// One search of the task. One that left a stage out is an error, for half a search has no time.
+pub(super) fn timed(
+    snapshot: &Snapshot,
+    models: &Models,
+    allowed: &AllowedSet,
+    task: Task,
+    request: &SearchRequest,
+) -> Result<(Times, Answer), BenchError> {
+    let clock = Clock::start();
+    let answer = search_followed(snapshot, models, allowed, request, &clock);
+    let times = clock.stop();
+    let mut answer = answer.map_err(|error| BenchError::Search { query: request.query.clone(), error })?;
+    match answer.degraded.pop() {
+        Some(degraded) => Err(BenchError::Degraded {
+            query: request.query.clone(),
+            stage: degraded.stage,
+            mode: task.as_str().to_owned(),
+            reason: degraded.reason,
+        }),
+        None => Ok((times, answer)),
+    }
 }
 
 /// A stopwatch for one search.

@@ -47,7 +47,6 @@ pub use self::workload::Workload;
 
 use self::cell::{percentile, rounded};
 use self::memory::{Memory, mb};
-use self::workload::User;
 use crate::error::BenchError;
 use crate::given::Given;
 
@@ -167,15 +166,16 @@ pub fn measure(
     let began = Instant::now();
     let snapshot = Store::new(home).open_current()?.snapshot;
     if let Some(query) = workload.queries.first() {
-        let allowed = snapshot.allow(&grant(workload, &workload.users[query.user])?);
+        let allowed = snapshot.allow(&grant(workload, &workload.users[query.user].namespaces)?);
         let request = task::request(Task::Hybrid, false, &query.text);
-        search(&snapshot, &models, &allowed, &request).map_err(|error| failed(&query.text, error))?;
+        search(&snapshot, &models, &allowed, &request)
+            .map_err(|error| BenchError::Search { query: query.text.clone(), error })?;
     }
     let first_answer_s = began.elapsed().as_secs_f64();
 
     let (mut allowed, mut grant_ms) = (Vec::new(), Vec::new());
     for user in &workload.users {
-        let grant = grant(workload, user)?;
+        let grant = grant(workload, &user.namespaces)?;
         let began = Instant::now();
         allowed.push(snapshot.allow(&grant));
         grant_ms.push(began.elapsed().as_secs_f64() * 1e3);
@@ -226,15 +226,11 @@ pub(crate) fn models(workload: &Workload, embedder: Option<Arc<dyn Embedder>>) -
     Ok(Models { embedder: Some(embedder.unwrap_or_else(given)), reranker: None })
 }
 
-/// A user's namespaces, each named, as the rivals are told them.
-fn grant(workload: &Workload, user: &User) -> Result<Grant, BenchError> {
-    let namespaces: Result<_, _> = user.namespaces.iter().map(|namespace| Pattern::new(namespace)).collect();
+/// These namespaces, each named, as the rivals are told them.
+fn grant(workload: &Workload, namespaces: &[String]) -> Result<Grant, BenchError> {
+    let namespaces: Result<_, _> = namespaces.iter().map(|namespace| Pattern::new(namespace)).collect();
     let namespaces = namespaces.map_err(|error| workload.bad(format!("a namespace of a user: {error}")))?;
     Ok(Grant::new(vec![Selector { namespaces, ..Selector::default() }], Vec::new(), Default::default()))
-}
-
-fn failed(query: &str, error: shortlist_index::SearchError) -> BenchError {
-    BenchError::Search { query: query.to_owned(), error }
 }
 
 #[cfg(test)]
@@ -254,7 +250,7 @@ mod tests {
         assert!(error.to_string().contains("built.json"), "{error}");
         build(&workload, home.path(), None).expect("it is built");
         let report = measure(&workload, home.path(), None, &options()).expect("it is measured");
-        assert!(report.turns.as_ref().is_some_and(|turns| turns.share == 0.1), "{:?}", report.turns);
+        assert!(report.turns.as_ref().is_some_and(|turns| turns.share == 0.2), "{:?}", report.turns);
         // Three tasks at two shares, in three variants.
         assert_eq!((report.cells.len(), report.qps.len(), report.builds.len()), (18, 3, 1));
         for cell in &report.cells {

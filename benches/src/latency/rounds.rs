@@ -2,14 +2,12 @@
 
 use std::time::Instant;
 
-use shortlist_index::search_followed;
-
 use super::cell::Cell;
-use super::clock::{Clock, Times};
+use super::clock::{Times, timed};
 use super::quality::{Checked, Quality};
 use super::task::{Task, Variant, request};
 use super::workload::{Query, Workload};
-use super::{Engine, Options, failed};
+use super::{Engine, Options};
 use crate::error::BenchError;
 
 /// Queries that are asked before any is timed.
@@ -87,15 +85,7 @@ pub(super) fn search(
     query: &Query,
 ) -> Result<(Times, Vec<usize>), BenchError> {
     let Engine { snapshot, models, allowed, .. } = engine;
-    let request = request(task, usual, &query.text);
-    let clock = Clock::start();
-    let answer = search_followed(snapshot, models, &allowed[query.user], &request, &clock);
-    let times = clock.stop();
-    let answer = answer.map_err(|error| failed(&query.text, error))?;
-    if let Some(degraded) = answer.degraded.into_iter().next() {
-        let (query, mode) = (query.text.clone(), task.as_str().to_owned());
-        return Err(BenchError::Degraded { query, stage: degraded.stage, mode, reason: degraded.reason });
-    }
+    let (times, answer) = timed(snapshot, models, &allowed[query.user], task, &request(task, usual, &query.text))?;
     // Every document was given its number as the id that its source knows it by.
     let found = answer.hits.iter().filter_map(|hit| hit.tool.provenance.foreign_id.parse().ok());
     Ok((times, found.collect()))

@@ -88,12 +88,13 @@ fn write(out: &mut String, report: &LatencyReport, rivals: &Results) -> fmt::Res
         let (task, share) = (throughput.task.as_str(), throughput.sel * 100.0);
         writeln!(out, "{} threads, {task} {share}%: {:.0} searches a second", throughput.clients, throughput.qps)?;
     }
-    if let Some(Turns { n_users, share, alone_p50_ms, turns_p50_ms }) = &report.turns {
+    if let Some(Turns { n_users, share, after_another_ms, after_oneself_ms }) = &report.turns {
         writeln!(
             out,
-            "{n_users} users of {}% in turn, hybrid: {turns_p50_ms:.4} ms at the median, {:.2} times one of them alone",
+            "{n_users} users of {:.1}% in turn, hybrid: {after_another_ms:.4} ms at the median after another's search, {:.2} times \
+             what it takes after one's own",
             share * 100.0,
-            turns_p50_ms / alone_p50_ms
+            after_another_ms / after_oneself_ms
         )?;
     }
     Ok(())

@@ -1,68 +1,88 @@
-//! [`Turns`]: what it costs that a thousand users take turns, beside one who asks alone.
+//! [`Turns`]: what it costs that many users take turns.
 
+use fastrand::Rng;
 use serde::Serialize;
-use shortlist_index::{Grant, Pattern, Selector, search};
+use shortlist_index::AllowedSet;
 
 use super::cell::{percentile, rounded};
+use super::clock::timed;
 use super::task::{Task, request};
 use super::workload::{Query, Workload};
-use super::{Engine, failed};
+use super::{Engine, grant};
 use crate::error::BenchError;
 
-/// Users, and how often each of them and the one alone asks.
+/// Users, and how often each takes a turn.
 const N_USERS: usize = 1_000;
 const N_ROUNDS: usize = 3;
 /// What their namespaces are drawn by.
 const SEED: u64 = 7;
 
-/// Medians of hybrid searches, in milliseconds.
+/// Medians of hybrid searches as the rivals do them, in milliseconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Turns {
     /// Users, each with a grant of their own, resolved before.
     pub n_users: usize,
-    /// The share of the documents that each may see, roughly.
+    /// The share of the documents that one of them sees, on average.
     pub share: f64,
-    /// The first of them asks every query.
-    pub alone_p50_ms: f64,
-    /// Each query is another's.
-    pub turns_p50_ms: f64,
+    /// A user's search after a search of another.
+    pub after_another_ms: f64,
+    /// A user's search after a search of their own.
+    pub after_oneself_ms: f64,
 }
 
-/// Asks the queries of users with this share: as one of a thousand users, who see as many namespaces each, drawn with a seed, and
-/// as all of them in turn, by rounds. `None` where the workload has no such queries.
+/// Lets a thousand users, who each see about `share` of the documents, ask two queries each, in turn, by rounds. `None` where the
+/// workload has no queries for such users.
 pub(super) fn measure(workload: &Workload, engine: &Engine, share: f64) -> Result<Option<Turns>, BenchError> {
     let queries: Vec<&Query> = workload.queries.iter().filter(|query| query.share == share).collect();
-    let Some(first) = queries.first() else { return Ok(None) };
-    let n_namespaces = workload.users[first.user].namespaces.len();
-    let mut namespaces: Vec<&String> = workload.users.iter().flat_map(|user| &user.namespaces).collect();
-    namespaces.sort_unstable();
-    namespaces.dedup();
-
-    let mut rng = fastrand::Rng::with_seed(SEED);
-    let mut allowed = Vec::with_capacity(N_USERS);
-    for _ in 0..N_USERS {
-        let some = rng.choose_multiple(namespaces.iter(), n_namespaces).into_iter();
-        let some: Result<Vec<Pattern>, _> = some.map(|namespace| Pattern::new(namespace)).collect();
-        let some = some.map_err(|error| workload.bad(format!("a namespace of a user: {error}")))?;
-        let selector = Selector { namespaces: some, ..Selector::default() };
-        allowed.push(engine.snapshot.allow(&Grant::new(vec![selector], Vec::new(), Default::default())));
+    if queries.is_empty() {
+        return Ok(None);
     }
-    let ask = |user: usize, query: &Query| -> Result<f64, BenchError> {
-        let request = request(Task::Hybrid, false, &query.text);
-        let began = std::time::Instant::now();
-        let answer = search(&engine.snapshot, &engine.models, &allowed[user], &request);
-        let ms = began.elapsed().as_secs_f64() * 1e3;
-        answer.map_err(|error| failed(&query.text, error))?;
-        Ok(ms)
-    };
-    let (mut alone, mut turns) = (Vec::new(), Vec::new());
+    let allowed = users(workload, engine, share)?;
+    let (mut after_another, mut after_oneself) = (Vec::new(), Vec::new());
     for _ in 0..N_ROUNDS {
-        for (times, is_alone) in [(&mut alone, true), (&mut turns, false)] {
-            for (user, query) in (0..N_USERS).zip(queries.iter().cycle()) {
-                times.push(ask(if is_alone { 0 } else { user }, query)?);
+        for (user, allowed) in allowed.iter().enumerate() {
+            // The second query was last asked long ago, as the first was, and over all users both are the same queries.
+            for (times, place) in [(&mut after_another, user), (&mut after_oneself, user + queries.len() / 2)] {
+                let request = request(Task::Hybrid, false, &queries[place % queries.len()].text);
+                let (took, _) = timed(&engine.snapshot, &engine.models, allowed, Task::Hybrid, &request)?;
+                times.push(took.ids_ms);
             }
         }
     }
+    let n_seen: u64 = allowed.iter().map(AllowedSet::len).sum();
     let median = |times: &[f64]| percentile(times, 50.0).map_or(0.0, rounded);
-    Ok(Some(Turns { n_users: N_USERS, share, alone_p50_ms: median(&alone), turns_p50_ms: median(&turns) }))
+    Ok(Some(Turns {
+        n_users: N_USERS,
+        share: rounded(n_seen as f64 / (N_USERS * workload.n_docs()) as f64),
+        after_another_ms: median(&after_another),
+        after_oneself_ms: median(&after_oneself),
+    }))
+}
+
+/// Users with one namespace and all that fit into the share besides, as they are drawn.
+fn users(workload: &Workload, engine: &Engine, share: f64) -> Result<Vec<AllowedSet>, BenchError> {
+    let mut names: Vec<&String> = workload.users.iter().flat_map(|user| &user.namespaces).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut sized = Vec::with_capacity(names.len());
+    for name in names {
+        let one = grant(workload, std::slice::from_ref(name))?;
+        sized.push((name, engine.snapshot.picked(&one).len()));
+    }
+    let wanted = (share * workload.n_docs() as f64) as u64;
+    let mut rng = Rng::with_seed(SEED);
+    let mut users = Vec::with_capacity(N_USERS);
+    for _ in 0..N_USERS {
+        rng.shuffle(&mut sized);
+        let (mut seen, mut n_seen) = (Vec::new(), 0);
+        for (name, n_docs) in &sized {
+            // Never none: an empty list of namespaces means all of them.
+            if seen.is_empty() || n_seen + n_docs <= wanted {
+                seen.push((*name).clone());
+                n_seen += n_docs;
+            }
+        }
+        users.push(engine.snapshot.allow(&grant(workload, &seen)?));
+    }
+    Ok(users)
 }

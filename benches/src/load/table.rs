@@ -19,10 +19,11 @@ fn write(out: &mut String, report: &LoadReport) -> fmt::Result {
     let Options { time, fresh, .. } = options;
     let texts = if *fresh { "every text another" } else { "texts repeat" };
     writeln!(out, "{n_tools} tools, vectors of {embedder}, {cpus} cores; each loop {time:?}, {texts}")?;
-    let Floor { embed_ms, retrieve_ms } = floor;
-    write!(out, "in process, medians: the query embedded in {embed_ms:.3} ms, its tools found in {retrieve_ms:.3} ms")?;
+    let Floor { embed_ms, search_ms } = floor;
+    write!(out, "in process, medians: the query embedded in {embed_ms:.3} ms, its tools found in {search_ms:.3} ms")?;
     match report.over_floor() {
-        Some(times) => writeln!(out, "; one client over HTTP takes {times:.2} times the sum\n")?,
+        Some(times) if *fresh => writeln!(out, "; one client over HTTP takes {times:.2} times both\n")?,
+        Some(times) => writeln!(out, "; one client over HTTP takes {times:.2} times the latter\n")?,
         None => writeln!(out, "\n")?,
     }
     writeln!(

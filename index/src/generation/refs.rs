@@ -141,20 +141,20 @@ fn pass(patterns: &[&Pattern], tables: &Layered<ToolTable>) -> Vec<RoaringBitmap
     found
 }
 
-/// Of each pattern the literal that the fewest refs have, by a sample of them: a verb stands in every tenth ref, a number hardly
-/// anywhere, and every place where a literal stands costs a comparison with the pattern. Of equals the longest.
+/// Of each pattern the literal that stands in the fewest places, by a sample of refs: a verb stands in every tenth ref, a number
+/// hardly anywhere, and what has the literal is compared with the pattern. Of equals the longest.
 fn rarest_literals<'p>(patterns: &[&'p Pattern], tables: &Layered<ToolTable>) -> Result<Vec<&'p str>, BuildError> {
     let literals: BTreeSet<&str> = patterns.iter().flat_map(|pattern| pattern.literals()).collect();
     let literals: Vec<&str> = literals.into_iter().collect();
     let automaton = AhoCorasick::new(&literals)?;
-    let mut counts: HashMap<&str, usize> = literals.iter().map(|&literal| (literal, 0)).collect();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
     for document in (0..tables.len()).step_by(tables.len().div_ceil(SAMPLE).max(1)) {
         for found in automaton.find_overlapping_iter(text(tables, document as u32)) {
-            counts.entry(literals[found.pattern().as_usize()]).and_modify(|count| *count += 1);
+            *counts.entry(literals[found.pattern().as_usize()]).or_default() += 1;
         }
     }
     let rarest = |pattern: &&'p Pattern| {
-        pattern.literals().min_by_key(|literal| (counts.get(literal), Reverse(literal.len()))).unwrap_or_default()
+        pattern.literals().min_by_key(|&literal| (counts.get(literal), Reverse(literal.len()))).unwrap_or_default()
     };
     Ok(patterns.iter().map(rarest).collect())
 }
@@ -168,4 +168,32 @@ fn matches(pattern: &Pattern, reference: &str) -> bool {
 fn text(tables: &Layered<ToolTable>, document: u32) -> &str {
     let (table, row) = tables.at(document);
     table.reference_text(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tool::Tool;
+    use crate::tool_ref::ToolRef;
+
+    #[test]
+    fn a_pattern_is_looked_for_by_its_rarest_literal() {
+        let tool = |number: usize| {
+            let name = format!("item-{number}.recalculate");
+            Tool::new(ToolRef::new("hub", "team", &name, None).expect("a ref"), "")
+        };
+        let mut tools: Vec<Tool> = (0..300).map(tool).collect();
+        tools.sort_by(|a, b| a.reference.cmp(&b.reference));
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("tools.arrow");
+        ToolTable::write(&path, &tools).expect("a table is written");
+        let tables = Layered::whole(ToolTable::open(&path).expect("it opens"), tools.len());
+        let patterns =
+            ["*-77.*recalculate", "*recalculate", "*item-?.*", "??*"].map(|p| Pattern::new(p).expect("a pattern"));
+        let patterns: Vec<&Pattern> = patterns.iter().collect();
+        let literals = rarest_literals(&patterns, &tables).expect("an automaton");
+        assert_eq!(literals, ["-77.", "recalculate", "item-", ""]);
+        let found: Vec<u64> = pass(&patterns, &tables).iter().map(RoaringBitmap::len).collect();
+        assert_eq!(found, [1, 300, 10, 300]);
+    }
 }

@@ -88,7 +88,6 @@ fn die(home: &Path, catalog: &Path, place: &str, how: &str) -> bool {
         .env(HOW, how)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .expect("a child");
     // Kept open, so that the child's read does not end before its life does.

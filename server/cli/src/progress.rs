@@ -99,7 +99,6 @@ impl SyncObserver for SyncBar {
             }
             SyncStep::Compact => self.bar.finish_and_clear(),
             SyncStep::Publish(PublishStep::Staging) => say(&self.bar, "building the index"),
-            SyncStep::Publish(PublishStep::Graph) => self.bar.tick(),
             _ => {}
         }
     }
