@@ -4,15 +4,13 @@ Written out because it is a page, and `export.py` writes the same page as a grap
 """
 
 import json
+import math
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
-
-# Numbers in a token's own vector.
-LATE = 48
 
 
 class Layer(nn.Module):
@@ -30,18 +28,16 @@ class Layer(nn.Module):
         batch, length, width = hidden.shape
         heads = lambda x: x.view(batch, length, self.n_heads, width // self.n_heads).transpose(1, 2)
         query, key, value = heads(self.query(hidden)), heads(self.key(hidden)), heads(self.value(hidden))
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        # Written out, for the gradient of torch's own attention is a third of a step on a CPU.
+        scores = (query @ key.transpose(2, 3) / math.sqrt(width / self.n_heads)).masked_fill(~mask, -1e4)
+        mixed = functional.softmax(scores, dim=-1) @ value
         mixed = mixed.transpose(1, 2).reshape(batch, length, width)
         hidden = self.after_attention(hidden + self.dropout(self.joined(mixed)))
         return self.after_inner(hidden + self.dropout(self.down(functional.gelu(self.up(hidden)))))
 
 
 class Encoder(nn.Module):
-    """Token ids and their mask, both [batch, length] -> vectors of unit length [batch, width], and the tokens' own.
-
-    A token's own vector is what late interaction compares (Khattab and Zaharia, 2020): `LATE` numbers of unit length, and one
-    more that says how much the token counts in a query.
-    """
+    """Token ids and their mask, both [batch, length] -> vectors of unit length [batch, width]."""
 
     def __init__(self, config, dropout=0.1):
         super().__init__()
@@ -53,9 +49,6 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         shape = (width, config["num_attention_heads"], config["intermediate_size"], epsilon, dropout)
         self.layers = nn.ModuleList(Layer(*shape) for _ in range(config["num_hidden_layers"]))
-        self.late = nn.Linear(width, LATE + 1)
-        # The inverse temperature of late interaction, as a logarithm; of use in training alone.
-        self.late_scale = nn.Parameter(torch.tensor(3.4))
 
     def tokens(self, ids, mask):
         """The last layer's vector of every token, [batch, length, width]."""
@@ -70,9 +63,7 @@ class Encoder(nn.Module):
         hidden = self.tokens(ids, mask)
         weights = mask[..., None].to(hidden.dtype)
         mean = (hidden * weights).sum(1) / weights.sum(1)
-        late = self.late(hidden).float()
-        counts = functional.softplus(late[..., LATE]) * mask
-        return functional.normalize(mean.float(), dim=-1), functional.normalize(late[..., :LATE], dim=-1), counts
+        return functional.normalize(mean.float(), dim=-1)
 
 
 # Our names -> BERT's.
@@ -100,10 +91,8 @@ def load(folder, dropout=0.1):
     encoder = Encoder(json.loads((folder / "config.json").read_text()), dropout)
     theirs = load_file(folder / "model.safetensors")
     ours = {}
-    for name, value in encoder.state_dict().items():
-        if name.startswith("late"):
-            ours[name] = value
-        elif name.startswith("layers."):
+    for name in encoder.state_dict():
+        if name.startswith("layers."):
             _, number, rest = name.split(".", 2)
             prefix = next(prefix for prefix in LAYER if rest.startswith(prefix))
             ours[name] = theirs[f"encoder.layer.{number}.{LAYER[prefix]}{rest[len(prefix):]}"]
@@ -112,3 +101,9 @@ def load(folder, dropout=0.1):
             ours[name] = theirs[NAMES[prefix] + name[len(prefix):]]
     encoder.load_state_dict(ours)
     return encoder
+
+
+def mean_of(state):
+    """The averaged weights of a state.pt, by our names."""
+    mean = torch.load(state, weights_only=False)["mean"]
+    return {name.removeprefix("module."): value for name, value in mean.items() if name != "n_averaged"}

@@ -1,12 +1,12 @@
-"""Writes a trained encoder as a model folder: `model.onnx`, `tokenizer.json`, `model.toml`. Late interaction's layer stays out.
+"""Writes a trained encoder as a model folder: `model.onnx`, `tokenizer.json`, `model.toml`.
 
-    python export.py <folder of the base model> <out folder> [--state state.pt] [--blend A] [--fp32] [--name NAME]
+    python export.py <folder of the base model> <out folder> [--state state.pt] [--blend A [--with state.pt]] [--fp32] [--name NAME]
 
 The graph is written by hand, of the operators that ONNX Runtime would fuse a BERT into (MultiHeadAttention,
 SkipLayerNormalization, BiasGelu): an exporter and a fuser give the same, less surely. Weights of the layers are 8 bits in
 blocks of 64 with a scale each (MatMulNBits: activations are scaled block by block too, so a text's vector does not depend on
 its batch); the embedding's rows are 8 bits with a scale for each row. `--fp32` leaves them all as they are, to measure what
-that costs. `--blend A` takes A parts of the trained weights and 1 - A of the base's (Wortsman et al., 2022).
+that costs. `--blend A` takes A parts of the trained weights and 1 - A of the base's, or of another state's (Wortsman et al., 2022).
 """
 
 import argparse
@@ -114,13 +114,16 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--state", type=Path)
     parser.add_argument("--blend", type=float, default=1.0)
+    parser.add_argument("--with", dest="other", type=Path, help="a state.pt to blend with instead of the base")
     parser.add_argument("--fp32", action="store_true")
-    parser.add_argument("--name", default="shortlist-encoder-3")
+    parser.add_argument("--name", default="shortlist-encoder-4")
     args = parser.parse_args()
     weights = encoders.load(args.base).state_dict()
+    if args.other:
+        weights |= encoders.mean_of(args.other)
     if args.state:
-        trained = torch.load(args.state, weights_only=False)["mean"]
-        weights = {name: args.blend * trained["module." + name] + (1 - args.blend) * base for name, base in weights.items()}
+        trained = encoders.mean_of(args.state)
+        weights = {name: args.blend * trained[name] + (1 - args.blend) * other for name, other in weights.items()}
     weights = {name: value.float().numpy() for name, value in weights.items()}
     args.out.mkdir(parents=True, exist_ok=True)
     config = json.loads((args.base / "config.json").read_text())

@@ -191,11 +191,13 @@ def catalogs(shared, rng):
 
 
 def requested(shared):
-    """What was written for tools, as sets of their own: `requests/<set>.tsv`, a tool's id and its requests."""
+    """What was written for tools, as sets of their own: `requests/<set>*.tsv`, a tool's id and its requests; and functions that were
+    invented with their requests, four to six of a family that are easily confused."""
     for folder in CATALOGS + FUNCTIONS:
         name = folder.split("/")[1]
-        lines = open(Path(__file__).parent / "requests" / f"{name}.tsv")
-        requests = {tool: queries for tool, *queries in (line.rstrip("\n").split("\t") for line in lines)}
+        files = sorted((Path(__file__).parent / "requests").glob(f"{name}*.tsv"))
+        lines = (line.rstrip("\n").split("\t") for file in files for line in open(file))
+        requests = {tool: queries for tool, *queries in lines}
         file = "tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl"
         tools = {tool["id"]: tool for tool in read(shared / folder / file) if tool["id"] in requests}
         for tool, queries in requests.items():
@@ -205,6 +207,10 @@ def requested(shared):
                 # Another vendor's tool may well do the same, and is no negative; a sibling does something else.
                 pair |= {"near_set": name, "near_prefix": spaced(tools[tool].get("namespace") or "") + " "}
             yield from ({**pair, "query": query} for query in queries)
+    for tool in read(Path(__file__).parent / "requests" / "invented.jsonl"):
+        whole = text({**tool, "input_schema": {"properties": tool["parameters"]}})
+        pair = {"set": "requests_invented", "document": whole, "others": [], "whole": whole}
+        yield from ({**pair, "query": query} for query in tool["requests"])
 
 
 def neighbours(pairs, among=None):

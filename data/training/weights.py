@@ -3,7 +3,7 @@
     python weights.py <folder of the model> <folder of the base model> <out state.pt>
 
 The 8-bit codes come back as the numbers they stand for: what rounding took away stays lost, and is less than one step of training
-moves. Late interaction's layer is not in the graph and begins anew.
+moves.
 """
 
 import sys
@@ -26,7 +26,7 @@ def main():
         blocks = (codes.astype(numpy.float32) - 128) * scales.reshape(*codes.shape[:2], 1)
         return blocks.reshape(len(codes), -1)
 
-    weights = {name: value.numpy() for name, value in encoders.load(base).state_dict().items() if not name.startswith("late")}
+    weights = {name: value.numpy() for name, value in encoders.load(base).state_dict().items()}
     for name in weights:
         prefix, _, kind = name.rpartition(".")
         number, _, part = prefix.rpartition(".")
