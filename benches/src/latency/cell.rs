@@ -113,6 +113,11 @@ pub(super) fn percentile(values: &[f64], p: f64) -> Option<f64> {
     sorted.get(place).copied()
 }
 
+/// The median, rounded; 0 of nothing.
+pub(super) fn median(values: &[f64]) -> f64 {
+    percentile(values, 50.0).map_or(0.0, rounded)
+}
+
 /// With four digits: a tenth of a microsecond, where it is milliseconds.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4

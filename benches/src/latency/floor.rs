@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use shortlist_index::{Models, Stage, Store};
 
-use super::cell::{percentile, rounded};
+use super::cell::median;
 use super::clock::timed;
 use super::grant;
 use super::task::{Task, request};
@@ -47,6 +47,5 @@ pub fn floor(workload: &Workload, home: &Path, models: &Models, fresh: bool) -> 
             search_ms.push(times.all_ms - embed);
         }
     }
-    let median = |times: &[f64]| percentile(times, 50.0).map_or(0.0, rounded);
     Ok(Floor { embed_ms: median(&embed_ms), search_ms: median(&search_ms) })
 }

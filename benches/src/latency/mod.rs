@@ -45,7 +45,7 @@ pub use self::threads::Throughput;
 pub use self::turns::Turns;
 pub use self::workload::Workload;
 
-use self::cell::{percentile, rounded};
+use self::cell::{median, rounded};
 use self::memory::{Memory, mb};
 use crate::error::BenchError;
 use crate::given::Given;
@@ -199,7 +199,7 @@ pub fn measure(
         system: SYSTEM,
         build,
         first_answer_s: rounded(first_answer_s),
-        grant_p50_ms: percentile(&grant_ms, 50.0).map_or(0.0, rounded),
+        grant_p50_ms: median(&grant_ms),
         steady_mb: mb(now.anonymous - before),
         resident_mb: mb(now.resident),
         resident_ratio: rounded(now.resident * 1024.0 / raw_bytes as f64),

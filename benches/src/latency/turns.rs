@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde::Serialize;
 use shortlist_index::AllowedSet;
 
-use super::cell::{percentile, rounded};
+use super::cell::{median, rounded};
 use super::clock::timed;
 use super::task::{Task, request};
 use super::workload::{Query, Workload};
@@ -50,7 +50,6 @@ pub(super) fn measure(workload: &Workload, engine: &Engine, share: f64) -> Resul
         }
     }
     let n_seen: u64 = allowed.iter().map(AllowedSet::len).sum();
-    let median = |times: &[f64]| percentile(times, 50.0).map_or(0.0, rounded);
     Ok(Some(Turns {
         n_users: N_USERS,
         share: rounded(n_seen as f64 / (N_USERS * workload.n_docs()) as f64),
