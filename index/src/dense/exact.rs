@@ -12,7 +12,7 @@ use crate::scored::{Best, Scored, best};
 
 /// How many candidates of the 8-bit scan are scored again in f32, besides `k`: a quarter of it, and no fewer than these. The rounding
 /// moves a vector by a place or two, so in practice the result is the f32 ranking's; either way it depends on the allowed vectors
-/// alone. As many again as `k` took a third of the time of a scan of 500.
+/// alone.
 const SPARE_MIN: usize = 8;
 
 /// How many rows ahead memory is asked for the next one: candidates lie scattered over the file.
