@@ -19,7 +19,7 @@ use crate::error::BenchError;
 
 /// Numbers in a vector: as few as a generation may well have.
 const DIMENSION: usize = 8;
-/// How often a generation is opened anew, so that nothing is known of any pattern.
+/// How often each of them is measured on a generation opened anew, so that nothing is known of any pattern.
 const COLD_RUNS: usize = 5;
 /// Tools that the plain way looks at; its time is scaled up to all.
 const PLAIN_TOOLS: usize = 2_000;
@@ -49,6 +49,12 @@ pub struct GrantsReport {
     pub cold_bitmap: Figures,
     /// The bitmap with all that a search needs besides, likewise.
     pub cold: Figures,
+    /// What a server does before anybody asks: it looks for what the patterns of all rules match. Here everybody has all rules.
+    pub prepare: Figures,
+    /// The bitmap, for the first principal after that.
+    pub prepared_bitmap: Figures,
+    /// All of it, likewise.
+    pub prepared: Figures,
     /// The bitmap, for another principal with the same rules.
     pub next_bitmap: Figures,
     /// All of it, likewise.
@@ -90,10 +96,20 @@ pub fn measure(
     publish(&store, &tools)?;
     let open = || store.open_current().map(|opened| opened.snapshot);
 
-    let [mut cold_bitmap, mut cold] = [Vec::new(), Vec::new()];
+    let patterns: BTreeSet<&Pattern> = allow.iter().chain(&deny).flat_map(|selector| &selector.refs).collect();
+    let [mut cold_bitmap, mut cold, mut prepare, mut prepared_bitmap, mut prepared] = [const { Vec::new() }; 5];
     for _ in 0..COLD_RUNS {
         cold_bitmap.push(time(&open()?, &grants[0], false));
         cold.push(time(&open()?, &grants[0], true));
+        let mut open_prepared = || {
+            let snapshot = open()?;
+            let began = Instant::now();
+            snapshot.prepare(patterns.iter().copied());
+            prepare.push(began.elapsed().as_secs_f64() * 1e3);
+            Ok::<Snapshot, BenchError>(snapshot)
+        };
+        prepared_bitmap.push(time(&open_prepared()?, &grants[0], false));
+        prepared.push(time(&open_prepared()?, &grants[0], true));
     }
     let snapshot = open()?;
     let picked = snapshot.picked(&grants[0]);
@@ -101,7 +117,6 @@ pub fn measure(
     let others = || grants.iter().skip(1);
     let next_bitmap = others().map(|grant| time(&snapshot, grant, false)).collect();
     let next = others().map(|grant| time(&snapshot, grant, true)).collect();
-    let patterns: BTreeSet<&Pattern> = allow.iter().chain(&deny).flat_map(|selector| &selector.refs).collect();
     Ok(GrantsReport {
         n_tools: tools.len(),
         n_rules,
@@ -110,6 +125,9 @@ pub fn measure(
         n_seen: picked.len(),
         cold_bitmap: figures(cold_bitmap),
         cold: figures(cold),
+        prepare: figures(prepare),
+        prepared_bitmap: figures(prepared_bitmap),
+        prepared: figures(prepared),
         next_bitmap: figures(next_bitmap),
         next: figures(next),
         plain_ms,

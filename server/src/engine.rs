@@ -16,7 +16,7 @@ use tracing::{Instrument, Span};
 
 use crate::error::{ApiError, Code, Panicked};
 use crate::limits::{ALLOWED_SETS_KEPT, KEPT_IDLE};
-use crate::policy::Granted;
+use crate::policy::{Granted, InForce};
 use crate::query_vectors::QueryVectors;
 use crate::telemetry::{Followed, Metrics, Tally, stage_span};
 
@@ -53,6 +53,8 @@ pub(crate) struct Load {
 struct Serving {
     snapshot: Snapshot,
     serial: u64,
+    /// The serial of the policy whose patterns were looked for in it.
+    prepared: AtomicU64,
 }
 
 /// What a request's work sees: one generation, and what of it its caller may see.
@@ -100,12 +102,24 @@ impl Engine {
         }
     }
 
-    /// Serves this snapshot from now on. Requests that run keep theirs; it is closed when the last of them ends.
-    pub(crate) fn swap(&self, snapshot: Snapshot) {
+    /// Serves this snapshot as soon as it is known what the policy's patterns match there. Requests that run keep theirs; it is
+    /// closed when the last of them ends.
+    pub(crate) fn swap(&self, snapshot: Snapshot, in_force: &InForce) {
+        in_force.prepare(&snapshot);
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        self.current.store(Some(Arc::new(Serving { snapshot, serial })));
+        self.current.store(Some(Arc::new(Serving { snapshot, serial, prepared: AtomicU64::new(in_force.serial) })));
         // The sets of the snapshot before are of no more use.
         self.allowed.invalidate_all();
+    }
+
+    /// Looks for what the policy's patterns match in the snapshot that serves, where it is another policy than was last looked
+    /// for, so that its first grants need not. It is in force meanwhile.
+    pub(crate) fn prepare(&self, in_force: &InForce) {
+        let Some(serving) = self.current.load_full() else { return };
+        if serving.prepared.load(Ordering::Relaxed) != in_force.serial {
+            in_force.prepare(&serving.snapshot);
+            serving.prepared.store(in_force.serial, Ordering::Relaxed);
+        }
     }
 
     /// Opens a generation that is to follow the one that serves, sharing its base where the two have the same.

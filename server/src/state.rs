@@ -117,7 +117,8 @@ impl AppState {
     }
 
     pub(crate) fn refresh_catalog(&self) {
-        self.0.generations.look(&self.0.engine);
+        self.0.generations.look(&self.0.engine, &self.0.policies);
+        self.0.engine.prepare(&self.0.policies.in_force());
         self.0.statuses.look();
     }
 
@@ -129,5 +130,59 @@ impl AppState {
     /// How many connections are open.
     pub fn n_connections(&self) -> usize {
         self.0.places.n()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shortlist_index::{Embedder, HashingEmbedder, NewGeneration, Pattern, TextRole, Tool, ToolRef};
+
+    use super::*;
+
+    const DIMENSION: usize = 8;
+
+    /// A generation of one tool.
+    fn publish(home: &Path, embedder: &HashingEmbedder) {
+        let tool = Tool::new(ToolRef::new("m", "a", "b", None).expect("a ref"), "Does b.");
+        let vector = embedder.embed(TextRole::Document, &tool.embedding_text()).expect("a vector");
+        let generation = NewGeneration {
+            tools: vec![(tool, vector)],
+            embedder: embedder.fingerprint().clone(),
+            dimension: DIMENSION,
+            sources: BTreeMap::new(),
+            created_unix_s: 0,
+        };
+        let store = Store::new(home);
+        store.publish(&store.lock().expect("a lock"), generation, &mut |_| {}).expect("it is published");
+    }
+
+    #[test]
+    fn what_the_policy_matches_is_looked_for_before_anybody_asks() {
+        let (home, embedder) = (tempfile::tempdir().expect("a folder"), HashingEmbedder::new(DIMENSION));
+        let policy = home.path().join("policy.toml");
+        let rule =
+            |pattern: &str| format!("[[rule]]\neffect = \"allow\"\nto = [\"everyone\"]\nrefs = [\"{pattern}\"]\n");
+        let [first, second] = ["*.b", "*a*b"].map(|text| Pattern::new(text).expect("a pattern"));
+        std::fs::write(&policy, rule("*.b")).expect("a policy");
+        publish(home.path(), &embedder);
+        let models = Models { embedder: Some(Arc::new(embedder.clone())), reranker: None };
+        let identity = Identities { gateway: None, issuers: Vec::new(), keys_file: home.path().join("keys.json") };
+        let state = AppState::new(
+            Config::new(home.path().to_owned(), policy.clone(), Secret::for_this_process(), identity),
+            models,
+        );
+        let at_hand = |pattern: &Pattern| state.0.engine.look_at(|snapshot| snapshot.has_at_hand(pattern));
+        assert_eq!((at_hand(&first), at_hand(&second)), (Some(true), Some(false)));
+
+        std::fs::write(&policy, rule("*.b") + &rule("*a*b")).expect("a policy");
+        state.refresh();
+        assert_eq!(at_hand(&second), Some(true), "another policy");
+
+        publish(home.path(), &embedder);
+        state.refresh();
+        assert_eq!(state.generation(), Some(2));
+        assert_eq!((at_hand(&first), at_hand(&second)), (Some(true), Some(true)), "another generation");
     }
 }

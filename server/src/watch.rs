@@ -10,6 +10,7 @@ use shortlist_index::Store;
 
 use crate::engine::Engine;
 use crate::limits::POLLS_BEFORE_RETRY;
+use crate::policy::Policies;
 use crate::state::AppState;
 
 /// Follows the store's `CURRENT`.
@@ -35,11 +36,11 @@ impl GenerationWatch {
         Self { store, refused: Mutex::new(None), refuses: AtomicBool::new(false), written: Mutex::new(None) }
     }
 
-    /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies. When
-    /// nothing serves yet, the newest older one that verifies will do.
-    pub(crate) fn look(&self, engine: &Engine) {
+    /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies, as soon as it is
+    /// known what the policy's patterns match there. When nothing serves yet, the newest older one that verifies will do.
+    pub(crate) fn look(&self, engine: &Engine, policies: &Policies) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        self.look_once(engine, &mut refused);
+        self.look_once(engine, policies, &mut refused);
         self.refuses.store(refused.is_some(), Ordering::Relaxed);
     }
 
@@ -48,7 +49,7 @@ impl GenerationWatch {
         self.refuses.load(Ordering::Relaxed)
     }
 
-    fn look_once(&self, engine: &Engine, refused: &mut Option<Refused>) {
+    fn look_once(&self, engine: &Engine, policies: &Policies, refused: &mut Option<Refused>) {
         let current = match self.store.current() {
             Ok(current) => current,
             Err(error) => {
@@ -75,7 +76,7 @@ impl GenerationWatch {
         match (current, serving) {
             (Some(number), Some(serving)) => match engine.open_next(&self.store, number) {
                 Ok(snapshot) => {
-                    engine.swap(snapshot);
+                    engine.swap(snapshot, &policies.in_force());
                     *refused = None;
                     *written = written_now;
                     tracing::info!(generation = number, generation.before = serving, "generation is serving");
@@ -89,7 +90,7 @@ impl GenerationWatch {
                 }
             },
             (_, None) => {
-                self.open_first(engine, current, refused);
+                self.open_first(engine, policies, current, refused);
                 *written = engine.number().and_then(|number| self.store.written(number));
             }
             // CURRENT is gone; what serves is still whole.
@@ -104,15 +105,16 @@ impl GenerationWatch {
         }
     }
 
-    fn open_first(&self, engine: &Engine, current: Option<u64>, refused: &mut Option<Refused>) {
+    fn open_first(&self, engine: &Engine, policies: &Policies, current: Option<u64>, refused: &mut Option<Refused>) {
         match self.store.open_current() {
             Ok(opened) => {
                 for (number, error) in &opened.refused {
                     tracing::error!(generation = number, error = %error, "generation refused; an older one is tried");
                 }
-                tracing::info!(generation = opened.snapshot.number(), "generation is serving");
-                let is_current = Some(opened.snapshot.number()) == current;
-                engine.swap(opened.snapshot);
+                let number = opened.snapshot.number();
+                let is_current = Some(number) == current;
+                engine.swap(opened.snapshot, &policies.in_force());
+                tracing::info!(generation = number, "generation is serving");
                 if is_current {
                     *refused = None;
                 } else {

@@ -23,6 +23,8 @@ const FEW: usize = 1_000;
 const SAMPLE: usize = 2_000;
 /// The most bytes that the kept bitmaps may take; beyond it they are found anew.
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Patterns that one pass looks for before they are asked for: few enough that their bitmaps fit into half of that room.
+const PREPARED_AT_ONCE: usize = 256;
 
 /// The documents of each pattern.
 pub(super) type ByPattern = HashMap<Pattern, Arc<RoaringBitmap>>;
@@ -85,6 +87,23 @@ impl Refs {
             found.insert((*pattern).clone(), self.keep(pattern, documents));
         }
         found
+    }
+
+    /// Finds what the patterns match before a grant has them, for as long as half of the room for bitmaps is free: so it
+    /// never costs those that are in use.
+    pub fn prepare<'p>(&self, patterns: impl Iterator<Item = &'p Pattern>, tables: &Layered<ToolTable>) {
+        let wanted: Vec<&Pattern> = patterns.collect::<BTreeSet<_>>().into_iter().collect();
+        for some in wanted.chunks(PREPARED_AT_ONCE) {
+            if self.kept.lock().unwrap_or_else(PoisonError::into_inner).bytes > KEPT_BYTES_MAX / 2 {
+                return;
+            }
+            self.matching(some.iter().copied(), tables);
+        }
+    }
+
+    /// Whether it is at hand what a pattern matches.
+    pub fn has_at_hand(&self, pattern: &Pattern) -> bool {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).found.contains_key(pattern)
     }
 
     /// The places of the refs that begin so.

@@ -136,6 +136,11 @@ impl Attributes {
         Ok(attributes)
     }
 
+    /// The refs.
+    pub fn refs(&self) -> &Refs {
+        &self.refs
+    }
+
     /// The namespaces in ref order.
     pub fn namespaces(&self) -> &[NamespaceRange] {
         &self.namespaces

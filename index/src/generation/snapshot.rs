@@ -18,7 +18,7 @@ use crate::allowed::AllowedSet;
 use crate::dense::{Graph, Shortcuts, Sketches, Vectors};
 use crate::embed::Embedding;
 use crate::filter::Filter;
-use crate::grant::Grant;
+use crate::grant::{Grant, Pattern};
 use crate::hex;
 use crate::lexical::LexicalIndex;
 use crate::picked::Picked;
@@ -126,12 +126,25 @@ impl Snapshot {
     }
 
     /// Resolves a grant. Costs a pass over the granted tools' lengths, and over all refs where a selector has a pattern that
-    /// was not looked for before and begins as many refs do; keep the result for as long as the grant and the generation are
-    /// the same.
+    /// was not looked for before ([`Snapshot::prepare`]) and begins as many refs do; keep the result for as long as the grant
+    /// and the generation are the same.
     pub fn allow(&self, grant: &Grant) -> AllowedSet {
         let readable = self.picked(grant).0;
         let searchable = self.attributes.filtered(&self.attributes.newest(&readable), &Filter::default());
         self.allowed_set(readable, searchable)
+    }
+
+    /// Looks for what these patterns over refs match, so that the first grants that have them need not: for whoever knows a policy
+    /// before anybody asks. It has no part in what a grant shows. Costs a pass over all refs for some hundred patterns that
+    /// were not looked for before, and ends where what is kept of them takes 16 MiB.
+    pub fn prepare<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern>) {
+        self.attributes.refs().prepare(patterns.into_iter(), &self.tables);
+    }
+
+    /// Whether it is at hand what a pattern over refs matches.
+    #[doc(hidden)]
+    pub fn has_at_hand(&self, pattern: &Pattern) -> bool {
+        self.attributes.refs().has_at_hand(pattern)
     }
 
     /// The tools that a grant shows, without the statistics that a search needs: for counting and comparing.

@@ -50,7 +50,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
-use shortlist_index::{Grant, Tool};
+use shortlist_index::{Grant, Pattern, Tool};
 use utoipa::ToSchema;
 
 use crate::principal::Principal;
@@ -189,6 +189,11 @@ impl Policy {
     /// All rules: the file's in their order, then those that were added at run time.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The patterns over refs of all rules.
+    pub(crate) fn ref_patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.rules.iter().flat_map(|rule| &rule.selector.refs)
     }
 
     /// How many rules it has.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use shortlist_index::Snapshot;
 use utoipa::ToSchema;
 
 use super::Policy;
@@ -40,7 +41,7 @@ pub(crate) struct InForce {
     pub(crate) file: FileState,
     pub(crate) run_time: RunTimeState,
     /// Raised with each policy, so that no grant of an earlier one is found in the cache.
-    pub(super) serial: u64,
+    pub(crate) serial: u64,
 }
 
 /// How the policy's file is.
@@ -102,6 +103,13 @@ pub(crate) enum ChangeError {
     /// It is not known which rules there are; only a roll-back helps.
     Refused(Arc<str>),
     Store(RunTimeError),
+}
+
+impl InForce {
+    /// Looks for what the rules' patterns match in this generation, before anybody waits for it.
+    pub(crate) fn prepare(&self, snapshot: &Snapshot) {
+        snapshot.prepare(self.policy.ref_patterns());
+    }
 }
 
 impl Policies {

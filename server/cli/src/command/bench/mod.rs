@@ -165,6 +165,9 @@ fn grants(places: &PlaceArgs, args: &BenchGrantsArgs) -> Result<()> {
     for (name, figures) in [
         ("bitmap, in a generation just opened", report.cold_bitmap),
         ("ready for a search, likewise", report.cold),
+        ("looking for the patterns, before anybody asks", report.prepare),
+        ("bitmap, first principal after that", report.prepared_bitmap),
+        ("ready for a search, likewise", report.prepared),
         ("bitmap, another principal with the same rules", report.next_bitmap),
         ("ready for a search, likewise", report.next),
     ] {
