@@ -6,7 +6,8 @@ use serde::Serialize;
 const KEYWORDS_MAX: usize = 4;
 /// The most words of a request that says one thing.
 const INTENT_MAX: usize = 30;
-/// Words that a list of keywords does without: one of them makes a sentence.
+/// Words that a list of keywords does without: one of them makes a sentence. What stop words count is the lexical leg's to say, and
+/// it has a list of its own: `by` makes a sentence, and tells `get_by_id` from `get_by_name`.
 const FUNCTION_WORDS: [&str; 48] = [
     "a", "an", "and", "any", "are", "at", "by", "can", "could", "do", "does", "for", "from", "give", "have", "help",
     "how", "i", "i'd", "i'm", "if", "in", "is", "it", "let", "me", "my", "need", "of", "on", "or", "our", "please",

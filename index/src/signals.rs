@@ -13,7 +13,7 @@ pub struct Signals {
     pub dense: f32,
     /// Its cosine with the query, -1 to 1. Confidence goes by it; the order goes by `dense`.
     pub cosine: f32,
-    /// The share of the query's words that it holds, weighed by their inverse document frequency, 0 to 1.
+    /// The share of the query's words that it holds, weighed as BM25F weighs them, 0 to 1.
     pub cover: f32,
     /// The share of its name's words that stand in the query, 0 to 1.
     pub name_cover: f32,

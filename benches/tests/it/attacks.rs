@@ -28,7 +28,8 @@ fn attacks_are_the_same_each_time_and_what_waits_for_approval_captures_nothing()
 
     assert_eq!(report.attacks.keys().copied().collect::<Vec<_>>(), Attack::ALL);
     let imitation = &report.attacks[&Attack::Imitation];
-    assert!(imitation.before.captured > 0.0 && imitation.before.ndcg_at_10 <= report.clean.before.ndcg_at_10);
+    // Its nDCG@10 may go either way: the forged tools change how rare words are.
+    assert!(imitation.before.captured > 0.0, "{imitation:?}");
     assert_eq!((imitation.n_suspected, imitation.before), (0, imitation.after));
     // What is put behind ten more is not among the first five.
     let orders = &report.attacks[&Attack::OrderingImitation];

@@ -11,6 +11,7 @@ mod occurrences;
 mod reading;
 mod search;
 mod spelling;
+mod stop_words;
 
 pub use analyzer::identifier_words;
 pub(crate) use build::build;

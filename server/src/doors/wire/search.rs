@@ -308,7 +308,7 @@ pub(crate) struct SignalsBody {
     pub(crate) dense: f32,
     /// Its cosine with the query.
     pub(crate) cosine: f32,
-    /// The share of the query's words that it holds, rare ones counting more.
+    /// The share of the query's words that it holds, rare ones counting more and those of asking less.
     pub(crate) cover: f32,
     /// The share of its name's words that stand in the query.
     pub(crate) name_cover: f32,
