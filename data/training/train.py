@@ -31,8 +31,8 @@ EMA = 0.99
 # How often each set is drawn, whatever its size.
 WEIGHTS = {
     "metatool": 2.0, "toolret_apigen": 1.0, "toolret_toolink": 0.5, "nl2bash_tldr": 0.5, "sealtools": 2.0,
-    "catalog_openapi": 2.5, "catalog_agent_tools": 1.5, "requests_catalog_openapi": 5.0, "requests_catalog_agent_tools": 4.5,
-    "requests_toolret_apigen": 2.5, "requests_toolret_toolink": 0.5, "requests_nl2bash_tldr": 0.5, "requests_invented": 2.0,
+    "catalog_openapi": 2.5, "catalog_agent_tools": 1.5, "requests_catalog_openapi": 6.0, "requests_catalog_agent_tools": 5.0,
+    "requests_toolret_apigen": 2.5, "requests_toolret_toolink": 0.5, "requests_nl2bash_tldr": 0.5, "requests_invented": 3.0,
 }
 # Half the time where the processor multiplies such numbers; elsewhere they cost more than they gain.
 BF16 = torch.cpu._is_avx512_bf16_supported()
