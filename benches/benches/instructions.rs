@@ -52,10 +52,10 @@ fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
 }
 
 #[library_benchmark(setup = open)]
-#[bench::lexical(args = (Mode::Lexical, false), config = at_most(313_600_000))]
-#[bench::dense(args = (Mode::Dense, false), config = at_most(319_400_000))]
-#[bench::hybrid(args = (Mode::Hybrid, false), config = at_most(594_000_000))]
-#[bench::hybrid_of_a_hundredth(args = (Mode::Hybrid, true), config = at_most(53_200_000))]
+#[bench::lexical(args = (Mode::Lexical, false), config = at_most(315_500_000))]
+#[bench::dense(args = (Mode::Dense, false), config = at_most(324_700_000))]
+#[bench::hybrid(args = (Mode::Hybrid, false), config = at_most(601_400_000))]
+#[bench::hybrid_of_a_hundredth(args = (Mode::Hybrid, true), config = at_most(55_700_000))]
 fn a_hundred_searches((seeded, mode, narrow): (Seeded, Mode, bool)) -> Seeded {
     ask(&seeded, mode, narrow, 100);
     // Given back, so that closing it is not counted.
@@ -63,7 +63,7 @@ fn a_hundred_searches((seeded, mode, narrow): (Seeded, Mode, bool)) -> Seeded {
 }
 
 #[library_benchmark(setup = open)]
-#[bench::of_a_thousand_rules(args = (Mode::Lexical, false), config = at_most(177_700_000))]
+#[bench::of_a_thousand_rules(args = (Mode::Lexical, false), config = at_most(176_100_000))]
 fn grant((seeded, ..): (Seeded, Mode, bool)) -> Seeded {
     black_box(seeded.snapshot.allow(&seeded.grant));
     seeded
