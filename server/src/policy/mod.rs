@@ -41,6 +41,7 @@ mod run_time;
 mod versions;
 
 mod granted;
+mod in_force;
 mod store;
 
 mod check;
@@ -66,8 +67,9 @@ pub use versions::RunTimeError;
 pub use written::{WrittenRule, schema};
 
 pub(crate) use granted::Granted;
+pub(crate) use in_force::{FileState, InForce};
 pub(crate) use run_time::{Made, RunTimeRule, VersionRow};
-pub(crate) use store::{ChangeError, FileState, InForce, Policies, Request};
+pub(crate) use store::{ChangeError, Policies, Request};
 
 /// Rules in the order of their file, then those that were added at run time.
 #[derive(Clone, Debug)]
