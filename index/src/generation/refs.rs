@@ -23,7 +23,8 @@ const FEW: usize = 1_000;
 const SAMPLE: usize = 2_000;
 /// The most bytes that the kept bitmaps may take; beyond it they are found anew.
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Patterns that one pass looks for before they are asked for: few enough that their bitmaps fit into half of that room.
+/// Patterns that one pass looks for before they are asked for: few enough that, up to half a million tools, their bitmaps fit into half
+/// of that room.
 const PREPARED_AT_ONCE: usize = 256;
 
 /// The documents of each pattern.

@@ -20,8 +20,8 @@ use crate::scored::{Best, Scored};
 /// The most different terms of a query that are looked up; longer queries are cut. Real ones have fewer than 100.
 const QUERY_TERMS_MAX: usize = 256;
 /// What a term counts that the query repeats, however often. A request of several sentences repeats what they have in common, which
-/// is not what tells tools apart; BM25 as it is mostly written, in proportion to how often, loses .02 nDCG@10 by it on
-/// long requests (`benches/RESULTS.md`).
+/// is not what tells tools apart; BM25 as it is mostly written, in proportion to how often, loses .01 nDCG@10 by it on bfcl and
+/// sealtools (`benches/RESULTS.md`).
 const REPEATED_WEIGHT: f32 = 1.5;
 
 thread_local! {
