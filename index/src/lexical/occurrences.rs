@@ -25,9 +25,16 @@ pub(super) struct Occurrences {
     window: Window,
 }
 
+// Each word of a window's bits has a bit itself.
+const _: () = assert!(STRETCH_MAX / 64 <= 64);
+
 /// One stretch of documents while the lists of a term are summed there: small enough to stay in the first cache.
 struct Window {
     frequencies: Box<[f32; STRETCH_MAX]>,
+    /// How many rows were read for them.
+    n_read: usize,
+    /// Which words of the two that follow are not 0.
+    words: u64,
     /// Which of them are not 0, one bit a document.
     held: [u64; STRETCH_MAX / 64],
     /// Which of them hold the term in their names.
@@ -36,7 +43,7 @@ struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { frequencies: Box::new([0.0; _]), held: [0; _], named: [0; _] }
+        Self { frequencies: Box::new([0.0; _]), n_read: 0, words: 0, held: [0; _], named: [0; _] }
     }
 }
 
@@ -88,15 +95,11 @@ impl Occurrences {
                     let list = cursor.list;
                     let table = &normalisers[list.place];
                     let window = &mut self.window;
-                    cursor.read(rows[list.layer].clone(), |rows, frequencies| {
-                        for (&row, &frequency) in rows.iter().zip(frequencies) {
-                            let Some(document) = places.document(list.layer, row) else { continue };
-                            let at = (document - stretch.start) as usize;
-                            window.frequencies[at] += table[list.length_id(row)] * frequency as f32;
-                            window.held[at / 64] |= 1 << (at % 64);
-                            if list.place == NAME {
-                                window.named[at / 64] |= 1 << (at % 64);
-                            }
+                    cursor.read(rows[list.layer].clone(), |rows, frequencies| match places {
+                        Places::Whole(_) => window.add(list, table, stretch.start, rows, frequencies, Some),
+                        Places::Merged { .. } => {
+                            let document = |row| places.document(list.layer, row);
+                            window.add(list, table, stretch.start, rows, frequencies, document);
                         }
                     });
                 }
@@ -122,21 +125,77 @@ impl Occurrences {
 
     /// Adds the allowed documents of the window and leaves it empty.
     fn take_window(&mut self, stretch: &Range<u32>, allowed: &AllowedSet) {
-        let bits = &allowed.bits()[stretch.start as usize / 64..];
-        let words = self.window.held.iter_mut().zip(&mut self.window.named).enumerate();
-        for (word, (held, named)) in words.take(stretch.len() / 64) {
-            let (mut held, named) = (std::mem::take(held), std::mem::take(named));
-            while held != 0 {
-                let bit = held.trailing_zeros();
-                held &= held - 1;
-                let at = word * 64 + bit as usize;
-                let frequency = std::mem::take(&mut self.window.frequencies[at]);
-                if bits[word] >> bit & 1 == 1 {
-                    let name = if named >> bit & 1 == 1 { IN_NAME } else { 0 };
-                    self.documents.push((stretch.start + at as u32) | name);
-                    self.frequencies.push(frequency);
-                }
+        let window = &mut self.window;
+        let allowed = &allowed.bits()[stretch.start as usize / 64..];
+        let end = self.documents.len();
+        let n_most = std::mem::take(&mut window.n_read).min(STRETCH_MAX);
+        self.documents.resize(end + n_most, 0);
+        self.frequencies.resize(end + n_most, 0.0);
+        let mut places = self.documents[end..].iter_mut().zip(&mut self.frequencies[end..]);
+        let mut words = std::mem::take(&mut window.words);
+        while words != 0 {
+            let word = words.trailing_zeros() as usize;
+            words &= words - 1;
+            let (held, named) = (std::mem::take(&mut window.held[word]), std::mem::take(&mut window.named[word]));
+            let lanes = &mut window.frequencies[word * 64..][..64];
+            for bit in each_bit(held & allowed[word]) {
+                // There are no more bits than rows were read.
+                let Some((document, frequency)) = places.next() else { break };
+                let in_name = (named >> bit & 1) as u32 * IN_NAME;
+                *document = (stretch.start + word as u32 * 64 + bit) | in_name;
+                *frequency = std::mem::take(&mut lanes[bit as usize]);
             }
+            each_bit(held & !allowed[word]).for_each(|bit| lanes[bit as usize] = 0.0);
+        }
+        let n_left = places.len();
+        debug_assert!(window.frequencies.iter().all(|&frequency| frequency == 0.0), "the window is left empty");
+        self.documents.truncate(self.documents.len() - n_left);
+        self.frequencies.truncate(self.frequencies.len() - n_left);
+    }
+}
+
+/// The places of the bits that are set, the lowest first.
+fn each_bit(mut bits: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+        bits &= bits - 1;
+        Some(bit)
+    })
+}
+
+impl Window {
+    /// Adds what a list's rows count, in a stretch that begins with the document `start`. `document` gives a row's, or `None` where
+    /// it is hidden.
+    fn add(
+        &mut self,
+        list: &PostingList<'_>,
+        table: &[f32; 256],
+        start: u32,
+        rows: &[u32],
+        frequencies: &[u32],
+        document: impl Fn(u32) -> Option<u32>,
+    ) {
+        self.n_read += rows.len();
+        // The bits of a word are gathered before they are stored: in a dense list the next row waits for the last one's store.
+        let (mut word, mut bits) = (0, 0);
+        for (&row, &frequency) in rows.iter().zip(frequencies) {
+            let Some(document) = document(row) else { continue };
+            let at = (document - start) as usize;
+            self.frequencies[at] += table[list.length_id(row)] * frequency as f32;
+            if at / 64 != word {
+                self.hold(list, word, bits);
+                (word, bits) = (at / 64, 0);
+            }
+            bits |= 1 << (at % 64);
+        }
+        self.hold(list, word, bits);
+    }
+
+    fn hold(&mut self, list: &PostingList<'_>, word: usize, bits: u64) {
+        self.held[word] |= bits;
+        self.words |= u64::from(bits != 0) << word;
+        if list.place == NAME {
+            self.named[word] |= bits;
         }
     }
 }
