@@ -161,8 +161,8 @@ pub enum BenchError {
         /// Its tools.
         n_tools: usize,
     },
-    /// A description could not be embedded.
-    #[error("a tool's text could not be embedded")]
+    /// A text could not be embedded.
+    #[error("a text could not be embedded")]
     Embed(#[from] EmbedError),
     /// The embedding cache could not be written.
     #[error("the embedding cache could not be written")]

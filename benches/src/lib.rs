@@ -10,6 +10,7 @@ pub mod attacks;
 pub mod audit;
 pub mod confidence;
 pub mod delta;
+pub mod embedding;
 pub mod fuzz;
 pub mod grants;
 pub mod latency;

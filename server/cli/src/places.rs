@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use shortlist_ingest::assets::Assets;
 
 /// Places, each with a default that works.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct PlaceArgs {
     /// The folder of generations [default: data/home in a checkout, else in the user's data folder]
     #[arg(long, global = true, env = "SHORTLIST_HOME", value_name = "FOLDER")]

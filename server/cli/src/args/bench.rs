@@ -51,6 +51,8 @@ pub enum BenchWhat {
     Load(LoadArgs),
     /// What the sketches of vectors miss against a scan of all vectors, on the generation that serves
     Sketches(SketchesArgs),
+    /// How long embedding models take, one beside the other
+    Embedding(BenchEmbeddingArgs),
     /// What it costs to record every decision before its answer leaves
     Audit(AskedArgs),
     /// What it costs to measure every request for a metrics page
@@ -164,6 +166,19 @@ pub struct AskedArgs {
     /// Answers of each kind to each question
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     pub answers: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchEmbeddingArgs {
+    /// A folder with a model to compare with: model.onnx, tokenizer.json, model.toml; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    pub other: Vec<PathBuf>,
+    /// How many texts of each length every model is given; every eighth time also 128 at once
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rounds: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -18,8 +18,8 @@ use clap::{Parser, Subcommand};
 pub use ask::{DetailsArgs, NamespacesArgs, SearchArgs, WhyNotArgs};
 pub use audit::{AuditAction, AuditArgs, AuditQueryArgs};
 pub use bench::{
-    AskedArgs, BenchArgs, BenchAttacksArgs, BenchConfidenceArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat,
-    SignalsArgs, SketchesArgs,
+    AskedArgs, BenchArgs, BenchAttacksArgs, BenchConfidenceArgs, BenchEmbeddingArgs, BenchGrantsArgs, BenchSyncArgs,
+    BenchWhat, SignalsArgs, SketchesArgs,
 };
 pub use keys::{KeysAction, KeysArgs};
 pub use latency::{GrowthArgs, LatencyArgs, WorkloadArgs};

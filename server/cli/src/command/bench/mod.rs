@@ -11,10 +11,12 @@ mod workload;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use shortlist_benches::{BadTools, Dataset, audit, delta, grants, signals, sketches, telemetry, timing};
+use shortlist_benches::{BadTools, Dataset, audit, delta, embedding, grants, signals, sketches, telemetry, timing};
 use shortlist_index::{Embedder, HashingEmbedder};
 
-use crate::args::{AskedArgs, BenchArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, SignalsArgs, SketchesArgs};
+use crate::args::{
+    AskedArgs, BenchArgs, BenchEmbeddingArgs, BenchGrantsArgs, BenchSyncArgs, BenchWhat, SignalsArgs, SketchesArgs,
+};
 use crate::models::Sessions;
 use crate::places::PlaceArgs;
 use crate::progress::SyncBar;
@@ -31,6 +33,7 @@ pub fn run(places: &PlaceArgs, args: &BenchArgs) -> Result<()> {
         BenchWhat::Growth(args) => growth::run(args),
         BenchWhat::Load(args) => load::run(places, args),
         BenchWhat::Sketches(args) => sketches(places, args),
+        BenchWhat::Embedding(args) => embedding(places, args),
         BenchWhat::Sync(args) => sync(places, args),
         BenchWhat::Timing(args) => timing(args),
         BenchWhat::Audit(args) => audit(places, args),
@@ -55,6 +58,34 @@ fn sketches(places: &PlaceArgs, args: &SketchesArgs) -> Result<()> {
         report.sketches_p50_ms,
         report.scan_p50_ms
     ))?;
+    Ok(())
+}
+
+fn embedding(places: &PlaceArgs, args: &BenchEmbeddingArgs) -> Result<()> {
+    let load = |places: &PlaceArgs| Ok::<_, anyhow::Error>(models::load(places, false, Sessions::PerCore)?.1);
+    let mut embedders = vec![load(places)?];
+    for other in &args.other {
+        let mut places = places.clone();
+        places.model = Some(other.clone());
+        embedders.push(load(&places)?);
+    }
+    let embedders: Vec<&dyn Embedder> = embedders.iter().map(|embedder| &**embedder).collect();
+    let reports = embedding::measure(&embedders, args.rounds as usize)?;
+    if args.json {
+        return print::json(&reports);
+    }
+    for report in &reports {
+        print::line(format!(
+            "{}: {:.0} texts a second, {:.2} times as many as the first",
+            report.model, report.texts_per_second, report.of_first
+        ))?;
+        for times in &report.queries {
+            print::line(format!(
+                "  a text of {:>3} words: {:>6.2} ms at the median, {:.2} at best; {:.2} of the first",
+                times.words, times.p50_ms, times.best_ms, times.of_first
+            ))?;
+        }
+    }
     Ok(())
 }
 
