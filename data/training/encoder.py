@@ -1,4 +1,4 @@
-"""MiniLM as a torch module: BERT (Devlin et al., 2019) of 6 layers and 384 dimensions, mean pooling, unit length.
+"""The encoder as a torch module: BERT (Devlin et al., 2019), mean pooling, unit length. Its shape stands in the base's `config.json`.
 
 Written out because it is a page, and `export.py` writes the same page as a graph.
 """

@@ -87,7 +87,7 @@ def fit_fusion(parts, used, l2=1e-3):
 TAKEN = {
     "identifier": numpy.array([0.6, 0.4, 0, 0, 1]),
     "keywords": numpy.array([0.35, 0.65, 0, 0, 0]),
-    "intent": numpy.array([0.3, 0.7, 0, 1, 0]),
+    "intent": numpy.array([0.25, 0.75, 0, 1, 0]),
     "passage": numpy.array([0.4, 0.6, 0, 3, 1]),
     "other_script": numpy.array([0.6, 0.4, 0, 0, 0]),
 }

@@ -7,7 +7,8 @@ models that were shown a tool and asked what a person would say; data/models/REA
 anything, one part of a tool's own words (its title, or the first sentence of its description) becomes the query, and is taken
 out of the text that it must find. It is then said as people ask: tersely, politely, as a wish, as a question, with or without
 the product's name. Each pair also gets its neighbours: pairs of the same set, or of the catalog that a request is for, whose
-tools are hard to tell from its own, for `train.py` to put into the same batch.
+tools are hard to tell from its own, for `train.py` to put into the same batch. Beside the pairs stand judged lists: what an encoder
+found for a request, with a grade for each tool.
 Everything is drawn with a fixed seed. Takes some five minutes.
 
 The tools that answer sealtools' `test_out_domain`, on which the models are developed, stay out altogether.
@@ -213,6 +214,21 @@ def requested(shared):
         yield from ({**pair, "query": query} for query in tool["requests"])
 
 
+def judged_lists(shared):
+    """What an encoder found for requests, each tool with the grade that a language model gave it after reading both: 2 where
+    it does what is asked, 1 where it would in part, 0 where it does not. `requests/judged.*.jsonl`."""
+    texts = {}
+    for folder in CATALOGS + FUNCTIONS[:1]:
+        for tool in read(shared / folder / ("tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl")):
+            texts.setdefault(tool["id"], text(tool))
+    here = Path(__file__).parent / "requests"
+    for tool in read(here / "invented.jsonl"):
+        texts[f"invented/{tool['name']}"] = text({**tool, "input_schema": {"properties": tool["parameters"]}})
+    for file in sorted(here.glob("judged.*.jsonl")):
+        for one in read(file):
+            yield {"query": one["query"], "documents": [texts[tool] for tool in one["grades"]], "grades": list(one["grades"].values())}
+
+
 def neighbours(pairs, among=None):
     """For each pair of one set, the places of the pairs (`among`, or of the set) whose tools are nearest and not the same."""
     texts = [pair["whole"] for pair in [*(among or []), *pairs]]
@@ -252,6 +268,9 @@ def main():
             print(name, len(pairs), flush=True)
             for pair in pairs:
                 file.write(json.dumps(pair) + "\n")
+    with open(out / "lists.jsonl", "w") as file:
+        for one in judged_lists(shared):
+            file.write(json.dumps(one) + "\n")
 
 
 main()

@@ -1,11 +1,14 @@
 """Trains the retriever: queries near the texts of the tools that answer them.
 
     python train.py <folder of pairs> <folder of the base model> <out folder> [--steps N] [--stop N] [--resume] [--start state.pt]
+             [--lists]
 
 Contrastive loss with in-batch negatives (InfoNCE, van den Oord et al., 2018) in both directions. Half of a batch comes in
 groups of neighbours, tools that are hard to tell apart, so that each is the others' hard negative without a text more to encode.
-What answers a query besides its own text, or says the same, is no negative. The result is the mean of the weights over the last
-steps (EMA). One core with bf16 trains 25 pairs a second; every 100 steps the state is saved, and `--resume` goes on there.
+What answers a query besides its own text, or says the same, is no negative. With `--lists`, every second step learns from judged
+lists instead: what an encoder found for a request, each tool with a grade, so that what nearly answers is
+told from what does (ListNet's loss; Cao et al., 2007). The result is the mean of the weights over the last steps (EMA). Two
+cores with bf16 take 2.4 s a step; every 100 steps the state is saved, and `--resume` goes on there.
 """
 
 import argparse
@@ -25,6 +28,8 @@ BATCH = 64
 GROUP = 4
 GROUPED = 0.5
 QUERY_TOKENS, DOCUMENT_TOKENS = 64, 96
+# Judged lists of a step, and how much of a list's sum a tool of each grade should take.
+LISTS, SHARES = 12, (0.0, 0.15, 1.0)
 TEMPERATURE = 0.05
 RATE, WARM_UP, DECAY = 5e-5, 0.06, 0.01
 EMA = 0.99
@@ -102,6 +107,34 @@ def loss_of(queries, documents, chosen):
     return (functional.cross_entropy(scores, own) + 0.5 * functional.cross_entropy(scores.T, own)) / 1.5
 
 
+class Lists:
+    """The judged lists, drawn in an order that only the seed decides."""
+
+    def __init__(self, folder):
+        self.all, self.order = [json.loads(line) for line in open(folder / "lists.jsonl")], []
+
+    def batch(self, rng):
+        while len(self.order) < LISTS:
+            more = list(range(len(self.all)))
+            rng.shuffle(more)
+            self.order = more + self.order
+        return [self.all[self.order.pop()] for _ in range(LISTS)]
+
+
+def loss_of_lists(queries, documents, chosen):
+    """Cross-entropy of the grades' shares and a softmax over a list's tools and those of all other lists, which are taken not to answer."""
+    owner = torch.tensor([row for row, one in enumerate(chosen) for _ in one["documents"]])
+    texts = [text for one in chosen for text in one["documents"]]
+    shares, taken_out = torch.zeros(len(chosen), len(texts)), torch.zeros(len(chosen), len(texts), dtype=torch.bool)
+    for row, one in enumerate(chosen):
+        share = torch.tensor([SHARES[grade] for grade in one["grades"]])
+        shares[row, owner == row] = share / share.sum()
+        own = set(one["documents"])
+        taken_out[row] = torch.tensor([owner[place] != row and text in own for place, text in enumerate(texts)])
+    scores = (queries @ documents.T / TEMPERATURE).masked_fill(taken_out, -1e4)
+    return -(shares * functional.log_softmax(scores, dim=1)).sum(1).mean()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
@@ -111,13 +144,14 @@ def main():
     parser.add_argument("--stop", type=int, help="save and stop here, to go on by another schedule")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start", type=Path, help="begin with the weights of an earlier run's state.pt instead of the base's")
+    parser.add_argument("--lists", action="store_true", help="learn from judged lists in every second step")
     args = parser.parse_args()
     rng = random.Random(SEED)
     torch.manual_seed(SEED)
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
     tokenizer.no_padding()
-    # One pass over most of the data needs no dropout, and it would cost a third of the time.
+    # Most of the data are seen once or not at all, which needs no dropout, and it would cost a third of the time.
     model = encoders.load(args.base, dropout=0.0)
     if args.start:
         model.load_state_dict(encoders.mean_of(args.start))
@@ -131,7 +165,7 @@ def main():
     warm = max(1, int(args.steps * WARM_UP))
     schedule = lambda step: min((step + 1) / warm, max(0.0, (args.steps - step) / max(1, args.steps - warm)))
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-    pairs, first = Pairs(args.pairs), 0
+    pairs, lists, first = Pairs(args.pairs), Lists(args.pairs) if args.lists else None, 0
     state = args.out / "state.pt"
     if args.resume and state.exists():
         saved = torch.load(state, weights_only=False)
@@ -139,14 +173,18 @@ def main():
         optimizer.load_state_dict(saved["optimizer"]), scheduler.load_state_dict(saved["scheduler"])
         rng.setstate(saved["rng"])
         pairs.order, first = saved["order"], saved["step"]
+        if lists and saved["lists"] is not None:
+            lists.order = saved["lists"]
     log = open(args.out / "log.jsonl", "a")
     began, smooth = time.time(), None
     last = min(args.steps, args.stop or args.steps)
     for step in range(first, last):
-        chosen = pairs.batch(rng)
-        queries = encode(model, tokenizer, [pair["query"] for pair in chosen], QUERY_TOKENS)
-        documents = encode(model, tokenizer, [pair["document"] for pair in chosen], DOCUMENT_TOKENS)
-        loss = loss_of(queries, documents, chosen)
+        of_lists = lists is not None and step % 2 == 1
+        chosen = lists.batch(rng) if of_lists else pairs.batch(rng)
+        texts = [text for one in chosen for text in (one["documents"] if of_lists else [one["document"]])]
+        queries = encode(model, tokenizer, [one["query"] for one in chosen], QUERY_TOKENS)
+        documents = encode(model, tokenizer, texts, DOCUMENT_TOKENS)
+        loss = (loss_of_lists if of_lists else loss_of)(queries, documents, chosen)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -162,6 +200,7 @@ def main():
             saved = {
                 "model": model.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict(),
                 "scheduler": scheduler.state_dict(), "rng": rng.getstate(), "order": pairs.order, "step": step + 1,
+                "lists": lists.order if lists else None,
             }
             torch.save(saved, state.with_suffix(".new"))
             state.with_suffix(".new").rename(state)

@@ -2,8 +2,7 @@
 
     python weights.py <folder of the model> <folder of the base model> <out state.pt>
 
-The 8-bit codes come back as the numbers they stand for: what rounding took away stays lost, and is less than one step of training
-moves.
+The codes come back as the numbers they stand for: what rounding took away stays lost, and is little beside what training moves.
 """
 
 import sys
@@ -22,9 +21,7 @@ def main():
     stored = {one.name: numpy_helper.to_array(one) for one in onnx.load(model / "model.onnx").graph.initializer}
 
     def layer(name):
-        codes, scales = stored[name + ".codes"], stored[name + ".scales"]
-        blocks = (codes.astype(numpy.float32) - 128) * scales.reshape(*codes.shape[:2], 1)
-        return blocks.reshape(len(codes), -1)
+        return (stored[name + ".codes"] * stored[name + ".scales"]).T
 
     weights = {name: value.numpy() for name, value in encoders.load(base).state_dict().items()}
     for name in weights:

@@ -40,7 +40,7 @@ impl Confidence {
 /// between queries. Learned by `data/training/fusion.py` from queries whose tool is in the catalog, the same queries where it
 /// is not, and requests that no tool serves.
 pub(crate) fn log_odds(signals: &Signals) -> f32 {
-    14.9 * signals.cosine + 3.9 * signals.cover + 1.1 * signals.name_cover - 9.7
+    15.4 * signals.cosine + 2.5 * signals.cover + 0.9 * signals.name_cover - 9.4
 }
 
 /// Whether a query is a tool's name or ref, however it is spelled: `files.list` and `Files List` are one name.

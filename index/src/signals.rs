@@ -30,7 +30,7 @@ impl Signals {
         let [lexical, dense, cover, name_cover] = match class {
             QueryClass::Identifier => [0.6, 0.4, 0.0, 1.0],
             QueryClass::Keywords => [0.35, 0.65, 0.0, 0.0],
-            QueryClass::Intent => [0.3, 0.7, 1.0, 0.0],
+            QueryClass::Intent => [0.25, 0.75, 1.0, 0.0],
             QueryClass::Passage => [0.4, 0.6, 3.0, 1.0],
             QueryClass::OtherScript => [0.6, 0.4, 0.0, 0.0],
         };
