@@ -24,6 +24,8 @@ from pathlib import Path
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 SEED = 6
+# What was written and judged for training, beside this script.
+REQUESTS = Path(__file__).parent / "requests"
 # Judged sets: folder, and the splits that may train (None: all).
 JUDGED = {
     "training/metatool": None,
@@ -167,7 +169,7 @@ def catalogs(shared, rng):
     for folder in CATALOGS:
         name = folder.split("/")[1]
         seen, by_namespace = set(), {}
-        for tool in read(shared / folder / "tools.jsonl.gz"):
+        for tool in tools_of(shared, folder):
             key = (tool["name"], tool.get("description"))
             if key not in seen and len((tool.get("description") or "").split()) >= 3:
                 seen.add(key)
@@ -191,16 +193,24 @@ def catalogs(shared, rng):
                     yield {"set": name, "query": query, "document": text(tool, **how), "others": [], "whole": text(tool)}
 
 
+def tools_of(shared, folder):
+    """A catalog's tools, or those of another set."""
+    return read(shared / folder / ("tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl"))
+
+
+def invented():
+    """The functions that were invented with their requests, as tools."""
+    return ({**tool, "input_schema": {"properties": tool["parameters"]}} for tool in read(REQUESTS / "invented.jsonl"))
+
+
 def requested(shared):
     """What was written for tools, as sets of their own: `requests/<set>*.tsv`, a tool's id and its requests; and functions that were
     invented with their requests, four to six of a family that are easily confused."""
     for folder in CATALOGS + FUNCTIONS:
         name = folder.split("/")[1]
-        files = sorted((Path(__file__).parent / "requests").glob(f"{name}*.tsv"))
-        lines = (line.rstrip("\n").split("\t") for file in files for line in open(file))
+        lines = (line.rstrip("\n").split("\t") for file in sorted(REQUESTS.glob(f"{name}*.tsv")) for line in open(file))
         requests = {tool: queries for tool, *queries in lines}
-        file = "tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl"
-        tools = {tool["id"]: tool for tool in read(shared / folder / file) if tool["id"] in requests}
+        tools = {tool["id"]: tool for tool in tools_of(shared, folder) if tool["id"] in requests}
         for tool, queries in requests.items():
             whole = text(tools[tool])
             pair = {"set": f"requests_{name}", "document": whole, "others": [], "whole": whole}
@@ -208,8 +218,8 @@ def requested(shared):
                 # Another vendor's tool may well do the same, and is no negative; a sibling does something else.
                 pair |= {"near_set": name, "near_prefix": spaced(tools[tool].get("namespace") or "") + " "}
             yield from ({**pair, "query": query} for query in queries)
-    for tool in read(Path(__file__).parent / "requests" / "invented.jsonl"):
-        whole = text({**tool, "input_schema": {"properties": tool["parameters"]}})
+    for tool in invented():
+        whole = text(tool)
         pair = {"set": "requests_invented", "document": whole, "others": [], "whole": whole}
         yield from ({**pair, "query": query} for query in tool["requests"])
 
@@ -217,14 +227,11 @@ def requested(shared):
 def judged_lists(shared):
     """What an encoder found for requests, each tool with the grade that a language model gave it after reading both: 2 where
     it does what is asked, 1 where it would in part, 0 where it does not. `requests/judged.*.jsonl`."""
-    texts = {}
+    texts = {f"invented/{tool['name']}": text(tool) for tool in invented()}
     for folder in CATALOGS + FUNCTIONS[:1]:
-        for tool in read(shared / folder / ("tools.jsonl.gz" if folder in CATALOGS else "tools.jsonl")):
+        for tool in tools_of(shared, folder):
             texts.setdefault(tool["id"], text(tool))
-    here = Path(__file__).parent / "requests"
-    for tool in read(here / "invented.jsonl"):
-        texts[f"invented/{tool['name']}"] = text({**tool, "input_schema": {"properties": tool["parameters"]}})
-    for file in sorted(here.glob("judged.*.jsonl")):
+    for file in sorted(REQUESTS.glob("judged.*.jsonl")):
         for one in read(file):
             yield {"query": one["query"], "documents": [texts[tool] for tool in one["grades"]], "grades": list(one["grades"].values())}
 
