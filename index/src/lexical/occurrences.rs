@@ -132,10 +132,8 @@ impl Occurrences {
         self.documents.resize(end + n_most, 0);
         self.frequencies.resize(end + n_most, 0.0);
         let mut places = self.documents[end..].iter_mut().zip(&mut self.frequencies[end..]);
-        let mut words = std::mem::take(&mut window.words);
-        while words != 0 {
-            let word = words.trailing_zeros() as usize;
-            words &= words - 1;
+        for word in each_bit(std::mem::take(&mut window.words)) {
+            let word = word as usize;
             let (held, named) = (std::mem::take(&mut window.held[word]), std::mem::take(&mut window.named[word]));
             let lanes = &mut window.frequencies[word * 64..][..64];
             for bit in each_bit(held & allowed[word]) {
