@@ -39,7 +39,7 @@ pub struct OnnxEmbedder {
 
 impl OnnxEmbedder {
     /// Loads the model `n_sessions` times (at least once), and embeds one word to see that it does what its description
-    /// says. 25-30 MB and some 100 ms each.
+    /// says. Of the default model 40 MB and some 100 ms each.
     ///
     /// # Errors
     /// [`ModelError`] when the folder holds no bi-encoder, or the model does not load.

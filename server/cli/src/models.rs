@@ -14,7 +14,7 @@ use crate::progress::AssetBar;
 /// The asset of the default reranker.
 const RERANKER: &str = "reranker-en";
 
-/// How many texts are to be read at a time: each takes a session of 30 MB, and 100 ms to load.
+/// How many texts are to be read at a time: each takes a session of 40 MB, and 100 ms to load.
 #[derive(Clone, Copy)]
 pub enum Sessions {
     /// For a single query.
