@@ -48,7 +48,8 @@ pub(crate) fn is_named(query: &str, reference: &ToolRef, name: &str) -> bool {
     let words = |text: &str| -> Vec<String> { identifier_words(text).iter().map(|word| word.to_lowercase()).collect() };
     let asked = words(query);
     let full = || words(&format!("{} {}", reference.namespace(), reference.name()));
-    !asked.is_empty() && (asked == words(name) || asked == full() || asked == words(&reference.to_string()))
+    let refs = || [reference.to_string(), reference.without_version().to_string()];
+    !asked.is_empty() && (asked == words(name) || asked == full() || refs().iter().any(|text| asked == words(text)))
 }
 
 #[cfg(test)]
@@ -64,6 +65,11 @@ mod tests {
         for query in ["files", "list files", "", "???", "files.list.all"] {
             assert!(!is_named(query, &reference, "files.list"), "{query}");
         }
+        let second: ToolRef = "hub://drive.files.list@2.0.0".parse().expect("a ref");
+        for query in ["hub://drive.files.list", "hub://drive.files.list@2.0.0"] {
+            assert!(is_named(query, &second, "files.list"), "{query}");
+        }
+        assert!(!is_named("hub://drive.files.list@1.0.0", &second, "files.list"));
     }
 
     #[test]

@@ -50,15 +50,16 @@ pub(crate) fn collapse(
     let query = plain(query);
     let mut copies = Copies::new(snapshot, allowed, &query);
     let mut first: Vec<Candidate> = Vec::with_capacity(candidates.len());
-    let mut places: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    // A suspected tool takes in no honest one and is named by none: what makes it suspected is not compared here.
+    let mut places: HashMap<(bool, String, String), Vec<usize>> = HashMap::new();
     for (candidate, digest) in candidates.into_iter().zip(digests) {
         if n_named.get(&digest).is_some_and(|&n| n > 1) {
             let name = plain(snapshot.name(candidate.document));
             let text = plain(&snapshot.says(candidate.document).join(" "));
-            let key = (name, text);
+            let key = (candidate.suspicion.is_some(), name, text);
             let is_copy = |&&place: &&usize| {
                 let better = first.get(place).map(|better| better.document);
-                better.is_some_and(|better| copies.are(better, candidate.document, &key.0, &key.1))
+                better.is_some_and(|better| copies.are(better, candidate.document, &key.1, &key.2))
             };
             let same = places.get(&key).and_then(|same| same.iter().take(PLACES_MAX).find(is_copy));
             if let Some(better) = same.copied().and_then(|place| first.get_mut(place)) {

@@ -169,7 +169,6 @@ pub(crate) fn ranked<'q>(
     if !parts.is_empty() {
         candidates = stages.run(Stage::Fuse, || cover(candidates, of_parts));
     }
-    // Before copies are looked for, so that no honest tool is taken into a suspected one.
     candidates = demote(candidates);
     if request.collapse {
         candidates = stages.run(Stage::Collapse, || collapse(snapshot, allowed, &request.query, candidates));

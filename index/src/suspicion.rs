@@ -74,10 +74,18 @@ const REQUESTS_MIN: usize = 10;
 const ASKERS: [&str; 9] = ["i", "me", "my", "mine", "please", "i'm", "i'd", "i've", "i'll"];
 
 fn lists_requests(text: &str) -> bool {
-    let asks = |sentence: &&str| {
-        sentence.trim_end().ends_with('?') || words(sentence).any(|word| ASKERS.contains(&word.as_str()))
+    let sentences: Vec<&str> = text.split_inclusive(SENTENCE_ENDS).collect();
+    let asks = |&(place, sentence): &(usize, &str)| {
+        let is_question = sentence.ends_with('?') && !sentences.get(place + 1).is_some_and(|next| is_syntax(next));
+        is_question || words(sentence).any(|word| ASKERS.contains(&word.as_str()))
     };
-    text.split_inclusive(SENTENCE_ENDS).filter(asks).nth(REQUESTS_MIN - 1).is_some()
+    sentences.iter().copied().enumerate().filter(asks).nth(REQUESTS_MIN - 1).is_some()
+}
+
+/// Whether what goes on behind a `?` shows that nothing was asked: `title?: string`, `/search?page=2`.
+fn is_syntax(next: &str) -> bool {
+    let word = next.split(char::is_whitespace).next().unwrap_or_default();
+    word.starts_with(':') || word.contains('=')
 }
 
 /// What ends a sentence.
@@ -251,6 +259,11 @@ mod tests {
         assert_eq!(suspicion(&examples), None);
         let manual = "Lists the files. Deletes those that are old! Whose owner is gone, if you want. ".repeat(2);
         assert_eq!(suspicion(&manual), None);
+        // Optional fields and addresses ask nothing.
+        assert_eq!(suspicion(&"{ title?: string; body?: string } of /pages?page=2&n=9 ".repeat(10)), None);
+        // Questions that are set close together do.
+        assert_eq!(suspicion(&"Who am I?Where am I?".repeat(5)), Some(Suspicion::ListsRequests));
+        assert_eq!(suspicion(&"Which is it?Where does it go?".repeat(5)), Some(Suspicion::ListsRequests));
     }
 
     #[test]

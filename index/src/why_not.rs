@@ -242,7 +242,10 @@ fn absent(snapshot: &Snapshot, asked: &str, reference: Option<&ToolRef>) -> Resu
     }
     records.push(name.to_owned());
     let records: Vec<&str> = records.iter().map(String::as_str).collect();
-    if let Some(rejection) = rejection(&report.rejections, &records) {
+    // Google's records are called by their document and the method's whole id: `drive:v3:drive.files.list`.
+    let full = format!("{namespace}.{name}");
+    let by_id = || report.rejections.iter().find(|one| one.record.rsplit_once(':').is_some_and(|(_, id)| id == full));
+    if let Some(rejection) = rejection(&report.rejections, &records).or_else(by_id) {
         return Ok(rejected_verdict(reference.source(), rejection));
     }
     let versions = snapshot.versions(reference);

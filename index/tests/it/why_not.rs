@@ -114,6 +114,7 @@ fn each_obstacle_is_told_by_its_name() {
             rejections: vec![
                 rejected("line 3: bills:broken@1.0.0", "the name is empty"),
                 rejected("bills:odd", "the version is odd"),
+                rejected("drive:v3:drive.files.get", "its scopes are unreadable"),
             ],
             ..SourceReport::default()
         },
@@ -137,6 +138,13 @@ fn each_obstacle_is_told_by_its_name() {
     for asked in ["hub://bills.broken", "hub://bills.broken@1.0.0", "bills:broken@1.0.0"] {
         check(asked, broken.clone());
     }
+    // As Google's documents call their methods.
+    let unreadable = Verdict::Rejected {
+        source: "hub".into(),
+        record: "drive:v3:drive.files.get".into(),
+        why: "its scopes are unreadable".into(),
+    };
+    check("hub://drive.files.get", unreadable);
     check("hub://bills.refund@1.0.0", Verdict::OlderVersion { newest: "hub://bills.refund@2.0.0".into() });
     check("bills:refund@1.0.0", Verdict::OlderVersion { newest: "hub://bills.refund@2.0.0".into() });
     let versions = vec!["hub://bills.refund@1.0.0".into(), "hub://bills.refund@2.0.0".into()];
