@@ -44,6 +44,8 @@ pub(super) struct IssuerFile {
     algorithms: Option<Vec<Algorithm>>,
     /// `"at+jwt"` where the provider marks its access tokens so (RFC 9068), and no other token is wanted.
     r#type: Option<AccessKind>,
+    /// The tenants that are accepted; left out, any. Where several are listed, or none is and `claims` names the tenant's claim,
+    /// the names of each are kept apart: `group:<tenant>/admins`.
     tenants: Option<Vec<String>>,
     realm: Option<String>,
     clock_skew: Option<Time>,
@@ -77,6 +79,7 @@ pub(super) struct GatewayTokenFile {
 #[serde(deny_unknown_fields)]
 struct ClaimsFile {
     user: Option<OneOrMany>,
+    /// Named here, every token must have it, unless the list is empty.
     tenant: Option<OneOrMany>,
     groups: Option<OneOrMany>,
     roles: Option<OneOrMany>,
@@ -177,6 +180,7 @@ impl IssuerFile {
         }
         let ca_file = self.ca_file.map(|path| folder.join(path));
         let tenants = tenants(self.tenants)?;
+        let names_tenant = names_tenant(self.claims.as_ref());
         let claims = claims(self.claims, &["tid", "oid"])?;
         if !tenants.is_empty() && claims.tenant.is_none() {
             return Err("`tenants` are listed, and `claims` names no claim for the tenant".to_owned());
@@ -190,6 +194,7 @@ impl IssuerFile {
             max_age: self.max_age.map(|Time(age)| age),
             tenants,
             realm: realm(self.realm)?,
+            names_tenant,
             claims,
             keys: NewKeys::Discovery { document: self.discovery_url, ca_file, times },
             name: named("name", self.name)?,
@@ -222,6 +227,7 @@ impl GatewayTokenFile {
             max_age: Some(self.max_age.map_or(GATEWAY_TOKEN_AGE_MAX, |Time(age)| age)),
             tenants: BTreeSet::new(),
             realm: realm(self.realm)?,
+            names_tenant: names_tenant(self.claims.as_ref()),
             claims: claims(self.claims, &["sub"])?,
             keys,
             name: named("name", self.name)?,
@@ -287,6 +293,11 @@ fn tenants(tenants: Option<Vec<String>>) -> Result<BTreeSet<String>, String> {
         true => Ok(tenants.into_iter().collect()),
         false => Err("`tenants` lists the ids of tenants, without slashes; leave it out to accept any".to_owned()),
     }
+}
+
+/// Whether the tenant's claim is said.
+fn names_tenant(file: Option<&ClaimsFile>) -> bool {
+    file.is_some_and(|file| file.tenant.is_some())
 }
 
 fn claims(file: Option<ClaimsFile>, user: &[&str]) -> Result<ClaimNames, String> {

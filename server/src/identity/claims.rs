@@ -8,7 +8,8 @@ use super::token::{Claims, TokenRefusal, text};
 use crate::limits::{MEMBERSHIPS_MAX, USER_BYTES_MAX};
 use crate::principal::Principal;
 
-/// Which claims say what. A name that begins with `/` is a JSON pointer, such as `/realm_access/roles`.
+/// Which claims say what. A name that begins with `/` is a JSON pointer, such as `/realm_access/roles`; a slash in a part of it is
+/// written `~1`.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimNames {
     /// The user's key: these, each a text, joined by `/`.
@@ -26,13 +27,16 @@ pub(crate) struct ClaimNames {
 ///
 /// Two issuers, or two tenants of one, may both have a group `admins`. So where an issuer has a realm, `realm/` stands before
 /// user, tenant, groups and roles, and where it speaks for several tenants, `<tenant>/` stands before groups and roles, and
-/// before a user whose key does not begin with the tenant. Scopes are names of what is asked for, not of persons, and stay.
+/// before a user whose key does not begin with the tenant. It does so where several are listed, and where none is and the
+/// tenant's claim is named. Scopes are names of what is asked for, not of persons, and stay.
 #[derive(Debug)]
 pub(super) struct Mapping {
     pub(super) names: ClaimNames,
     pub(super) realm: Option<String>,
     /// The tenants that are accepted; empty where any is.
     pub(super) tenants: BTreeSet<String>,
+    /// Whether the names of one tenant are kept apart from those of another.
+    pub(super) by_tenant: bool,
 }
 
 impl Mapping {
@@ -41,8 +45,11 @@ impl Mapping {
         let Some(name) = &self.names.tenant else { return Ok(None) };
         let tenant = one_text(claims, name)?;
         match tenant {
-            None if !self.tenants.is_empty() => Err(TokenRefusal::Missing(name.clone())),
+            // Names without a tenant before them could be those of one.
+            None if self.by_tenant || !self.tenants.is_empty() => Err(TokenRefusal::Missing(name.clone())),
             Some(tenant) if !self.tenants.is_empty() && !self.tenants.contains(tenant) => Err(TokenRefusal::Tenant),
+            // Where it ends and a name begins must be plain; those that are listed have no slash.
+            Some(tenant) if self.by_tenant && tenant.contains('/') => Err(TokenRefusal::Odd(name.clone())),
             tenant => Ok(tenant),
         }
     }
@@ -54,7 +61,7 @@ impl Mapping {
         let tenant = self.tenant(claims)?;
         let realm = self.realm.as_ref().map(|realm| format!("{realm}/")).unwrap_or_default();
         let apart = match tenant {
-            Some(tenant) if self.tenants.len() > 1 => format!("{realm}{tenant}/"),
+            Some(tenant) if self.by_tenant => format!("{realm}{tenant}/"),
             _ => realm.clone(),
         };
         let named_by_tenant = user.first() == tenant_name.as_ref();
@@ -77,7 +84,7 @@ impl Mapping {
         let mut mapped = groups.iter().chain(roles).chain(scopes);
         let elsewhere = match claims.get("_claim_names") {
             None => false,
-            Some(Value::Object(names)) => mapped.any(|name| names.contains_key(name)),
+            Some(Value::Object(names)) => mapped.any(|name| names.contains_key(&first(name))),
             Some(_) => true,
         };
         if elsewhere {
@@ -116,9 +123,15 @@ fn one_text<'c>(claims: &'c Claims, name: &str) -> Result<Option<&'c str>, Token
 
 /// What a name that is a JSON pointer points to; `None` for a name that is none.
 fn nested<'c>(claims: &'c Claims, name: &str) -> Option<Option<&'c Value>> {
-    let (first, rest) = name.strip_prefix('/')?.split_once('/').unwrap_or((name.get(1..)?, ""));
-    let value = claims.get(first);
+    let (_, rest) = name.strip_prefix('/')?.split_once('/').unwrap_or_default();
+    let value = claims.get(&first(name));
     Some(if rest.is_empty() { value } else { value.and_then(|value| value.pointer(&format!("/{rest}"))) })
+}
+
+/// The claim that is looked at for a name: the first part of a JSON pointer, unescaped (RFC 6901, section 4), or the name itself.
+fn first(name: &str) -> String {
+    let Some(parts) = name.strip_prefix('/') else { return name.to_owned() };
+    parts.split('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 
 /// The texts of some claims. One that is absent has none; one of another type refuses.

@@ -49,6 +49,8 @@ pub(crate) struct NewIssuer {
     pub(crate) tenants: BTreeSet<String>,
     pub(crate) realm: Option<String>,
     pub(crate) claims: ClaimNames,
+    /// Whether the tenant's claim was named, rather than left to be the usual one.
+    pub(crate) names_tenant: bool,
     pub(crate) keys: NewKeys,
 }
 
@@ -101,7 +103,9 @@ impl TokenIssuer {
             true => new.tenants.iter().map(|tenant| expand(&issuer, tenant)).collect(),
             false => [issuer.clone()].into(),
         };
-        let mapping = Mapping { names: new.claims, realm: new.realm, tenants: new.tenants };
+        // Whoever names the claim says that there are tenants; the usual one is only looked at where it is.
+        let by_tenant = new.tenants.len() > 1 || (new.tenants.is_empty() && new.names_tenant);
+        let mapping = Mapping { names: new.claims, realm: new.realm, tenants: new.tenants, by_tenant };
         Ok(Self(Arc::new(Inner { name, issuer, issuers, rules, mapping, keys })))
     }
 

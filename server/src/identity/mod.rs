@@ -195,7 +195,8 @@ impl Identifier {
 
 impl Identified {
     /// As whom an admin asks to be treated, by the headers `X-Shortlist-Act-As…`; themselves without them. To others it is
-    /// refused as any identity is, so that nobody learns who is an admin.
+    /// refused as any identity is, so that nobody learns who is an admin. The service that sends the request stays: what it is
+    /// denied counts for whomever it speaks.
     pub(crate) fn acting(
         self,
         headers: &HeaderMap,
@@ -207,7 +208,7 @@ impl Identified {
         if !is_admin(&self.principal) {
             return Err(IdentityRefusal::NotAdmin);
         }
-        let principal = Arc::new(ACT_AS.read(headers)?);
+        let principal = Arc::new(Principal { service: self.principal.service.clone(), ..ACT_AS.read(headers)? });
         Ok(Self { principal, by: self.by, actor: Some(self.principal) })
     }
 }

@@ -43,6 +43,7 @@ fn issuer(signers: &[&Signer], edit: impl FnOnce(&mut NewIssuer)) -> TokenIssuer
         tenants: Default::default(),
         realm: None,
         claims: names(),
+        names_tenant: false,
         keys: NewKeys::Text(jwks(signers).to_string()),
     };
     edit(&mut new);
@@ -195,6 +196,7 @@ async fn a_key_is_good_for_what_it_says_and_nothing_else() {
             tenants: Default::default(),
             realm: None,
             claims: names(),
+            names_tenant: false,
             keys: NewKeys::Text(keys),
         };
         TokenIssuer::new(new).expect_err("no RSA key")
@@ -320,6 +322,21 @@ async fn groups_that_did_not_fit_refuse() {
     assert_eq!(verdict_on(with("hasgroups", json!(true))).await, overage("hasgroups"));
     assert_eq!(verdict_on(with("hasgroups", json!("true"))).await, overage("hasgroups"));
     assert_eq!(verdict_on(with("hasgroups", json!(false))).await, Ok(alice()));
+    // Pointers begin at a claim, which may be elsewhere.
+    let pointers = issuer(&[&RSA], |new| {
+        new.claims.groups = vec!["/groups".to_owned()];
+        new.claims.roles = vec!["/realm_access/roles".to_owned(), "/https:~1~1example.com~1claims/roles".to_owned()];
+    });
+    for (name, expected) in [
+        ("groups", overage("_claim_names")),
+        ("realm_access", overage("_claim_names")),
+        ("https://example.com/claims", overage("_claim_names")),
+        ("photo", Ok(Principal { roles: Default::default(), ..alice() })),
+    ] {
+        let mut elsewhere = claims();
+        elsewhere["_claim_names"] = json!({ name: "src1" });
+        assert_eq!(verdict(&pointers, &RSA.token(&elsewhere)).await, expected, "{name}");
+    }
     // Who reads no groups misses none.
     let blind = issuer(&[&RSA], |new| new.claims.groups.clear());
     assert!(verdict(&blind, &RSA.token(&with("_claim_names", elsewhere))).await.is_ok());
@@ -340,6 +357,17 @@ async fn claims_can_be_mapped() {
     assert_eq!(who.tenant, None);
     claims["realm_access"] = json!({ "roles": 7 });
     assert_eq!(verdict(&set, &RSA.token(&claims)).await, odd("/realm_access/roles"));
+    // A name with slashes, by itself and in a pointer.
+    let set = issuer(&[&RSA], |new| {
+        new.claims.groups = vec!["https://example.com/groups".to_owned()];
+        new.claims.roles = vec!["/https:~1~1example.com~1claims/roles".to_owned(), "/~01/a~1b/~0".to_owned()];
+    });
+    let mut claims = with("https://example.com/groups", json!(["flat"]));
+    claims["https://example.com/claims"] = json!({ "roles": ["nested"] });
+    claims["~1"] = json!({ "a/b": { "~": "deep" } });
+    let who = verdict(&set, &RSA.token(&claims)).await.expect("taken");
+    assert_eq!(who.groups.into_iter().collect::<Vec<_>>(), ["flat"]);
+    assert_eq!(who.roles.into_iter().collect::<Vec<_>>(), ["deep", "nested"]);
 }
 
 #[tokio::test]
@@ -375,6 +403,23 @@ async fn tenants_and_realms_are_kept_apart() {
     assert_eq!(verdict(&mails, &mail("t2")).await.expect("taken").user, "t2/alice@example.org");
     assert_eq!(verdict(&mails, &mail("t3")).await, Err(TokenRefusal::Tenant));
     assert_eq!(verdict(&mails, &RSA.token(&with("tid", Value::Null))).await, missing("tid"));
+
+    // Likewise where any tenant is accepted and the claim is named.
+    let any = issuer(&[&RSA], |new| {
+        new.claims.user = vec!["email".to_owned()];
+        new.names_tenant = true;
+    });
+    let who = verdict(&any, &mail("t3")).await.expect("taken");
+    assert_eq!((who.user.as_str(), who.tenant.as_deref()), ("t3/alice@example.org", Some("t3")));
+    assert_eq!(who.groups.iter().collect::<Vec<_>>(), ["t3/g 2", "t3/g1"]);
+    assert_eq!(verdict(&any, &mail("t3/x")).await, odd("tid"));
+    assert_eq!(verdict(&any, &RSA.token(&with("tid", Value::Null))).await, missing("tid"));
+    // One tenant that is listed needs no prefix, named or not.
+    let one = issuer(&[&RSA], |new| {
+        new.tenants = ["t1".to_owned()].into();
+        new.names_tenant = true;
+    });
+    assert_eq!(verdict(&one, &RSA.token(&claims())).await, Ok(alice()));
 }
 
 /// What identifies requests in the tests below, in a folder of its own.
@@ -572,4 +617,10 @@ fn only_an_admin_acts_as_somebody() {
     let acts = asks().acting(&headers, |who| who.user == "root").expect("an admin");
     assert_eq!(*acts.principal, Principal::user("alice").with_groups(["g"]));
     assert_eq!(acts.actor.as_deref(), Some(&Principal::user("root")));
+    // The service that asks is not put off with the user.
+    let hub = Principal { service: Some("hub".to_owned()), ..Principal::user("root") };
+    let acts = identified(hub.clone(), "key:1".into()).acting(&headers, |who| who.user == "root").expect("an admin");
+    let for_alice = Principal { service: Some("hub".to_owned()), ..Principal::user("alice").with_groups(["g"]) };
+    assert_eq!(*acts.principal, for_alice);
+    assert_eq!(acts.actor.as_deref(), Some(&hub));
 }

@@ -20,7 +20,8 @@ use crate::signer::{Signer, jwks};
 
 const POLICY: &str = "admins = [\"user:t1/root\"]\n\
     [[rule]]\neffect = \"allow\"\nto = [\"user:t1/alice\", \"service:crm\"]\nnamespaces = [\"github\"]\n\
-    [[rule]]\neffect = \"allow\"\nto = [\"group:jira users\"]\nnamespaces = [\"jira\"]\n";
+    [[rule]]\neffect = \"allow\"\nto = [\"group:jira users\"]\nnamespaces = [\"jira\"]\n\
+    [[rule]]\neffect = \"deny\"\nto = [\"service:hub\"]\nnamespaces = [\"github\"]\n";
 
 /// An issuer on this machine.
 #[derive(Clone)]
@@ -194,6 +195,24 @@ async fn a_token_is_who_it_says_and_every_other_is_refused_with_one_answer() {
 }
 
 #[tokio::test]
+async fn tenants_are_kept_apart_where_any_is_accepted_and_their_claim_is_named() {
+    let signer = Signer::p256("one");
+    let provider = Provider::start(&[&signer]).await;
+    let server = server(&provider, "algorithms = [\"ES256\"]\nclaims = { user = \"oid\", tenant = \"org_id\" }\n");
+    let of = |tenant: Value| {
+        let mut claims = provider.claims("alice");
+        claims["groups"] = json!(["jira users"]);
+        claims["org_id"] = tenant;
+        signer.token(&claims)
+    };
+    // The rule is for a group of no tenant, and for t1's alice.
+    assert_eq!(namespaces(&with_token(&server, &of(json!("t1"))).await), ["github"]);
+    assert!(namespaces(&with_token(&server, &of(json!("t2"))).await).is_empty());
+    with_token(&server, &of(Value::Null)).await.problem(401, "unauthenticated");
+    with_token(&server, &signer.token(&provider.claims("t1/alice"))).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn a_new_key_is_fetched_when_a_token_has_it_and_an_old_one_is_forgotten() {
     let (one, two) = (Signer::rsa("one"), Signer::ed25519("two"));
     let provider = Provider::start(&[&one]).await;
@@ -353,6 +372,21 @@ async fn an_admin_acts_as_somebody_and_is_none_meanwhile() {
     // Neither as a user nor as another admin, nor as oneself.
     admin(&[alice]).await.problem(404, "no_such_route");
     admin(&[("x-shortlist-act-as", "t1/root")]).await.problem(404, "no_such_route");
+}
+
+#[tokio::test]
+async fn what_a_service_is_denied_stays_denied_as_whomever_an_admin_acts_through_it() {
+    let provider = Provider::start(&[&Signer::p256("one")]).await;
+    let server = server(&provider, "algorithms = [\"ES256\"]\n");
+    let file = shortlist_server::KeyFile::new(server.home.path().join("keys.json"));
+    let (_, key) = file.create("hub", true, None).expect("made");
+    server.state.refresh();
+    let bearer = format!("Bearer {key}");
+    let (hub, root) = (("authorization", bearer.as_str()), ("x-shortlist-user", "t1/root"));
+    let alice = [("x-shortlist-user", "t1/alice"), ("x-shortlist-groups", "jira users")];
+    assert_eq!(namespaces(&ask(&server, &[&[hub][..], &alice].concat()).await), ["jira"]);
+    let as_alice = [("x-shortlist-act-as", "t1/alice"), ("x-shortlist-act-as-groups", "jira users")];
+    assert_eq!(namespaces(&ask(&server, &[&[hub, root][..], &as_alice].concat()).await), ["jira"]);
 }
 
 #[tokio::test]
