@@ -49,7 +49,7 @@ impl Filter {
         let Self { user, reference, door, outcome, request_id, query_hmac, since, until } = self;
         let text = |key: &str| record[key].as_str().unwrap_or_default();
         let is = |wanted: &Option<String>, key: &str| wanted.as_deref().is_none_or(|wanted| text(key) == wanted);
-        let by = |user: &str| record["user"] == user || record["actor"] == user;
+        let by = |user: &str| record["user"] == user || record["actor_user"] == user;
         let ended = |outcome: &str| {
             text("outcome") == outcome
                 || text("code") == outcome
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn each_wish_narrows() {
-        let line = br#"{"time":"2026-11-25T12:00:00.000Z","door":"tools","user":"bob","actor":"root","request_id":"r",
+        let line = br#"{"time":"2026-11-25T12:00:00.000Z","door":"tools","user":"bob","request_id":"r",
+            "actor":"user:root of tenant:t","actor_user":"root",
             "asked":{"refs":["m://a.b"],"query_hmac":"00"},"returned":["m://a.b@1.0.0"],"outcome":"allow","status":200,"code":"ok"}"#;
         let check = |set: fn(&mut Filter, String), wanted: &[&str], unwanted: &[&str]| {
             for (values, expected) in [(wanted, true), (unwanted, false)] {
@@ -109,7 +110,7 @@ mod tests {
             }
         };
         assert!(Filter::default().takes(line) && !Filter::default().takes(b"{"));
-        check(|filter, value| filter.user = Some(value), &["bob", "root"], &["bo", "bob2", ""]);
+        check(|filter, value| filter.user = Some(value), &["bob", "root"], &["bo", "bob2", "user:root", ""]);
         check(|filter, value| filter.door = Some(value), &["tools"], &["tool"]);
         check(|filter, value| filter.outcome = Some(value), &["allow", "200", "ok"], &["deny", "20"]);
         check(|filter, value| filter.reference = Some(value), &["m://a.b", "m://a.b@1.0.0"], &["m://a", "m://a.b@1"]);

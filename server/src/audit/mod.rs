@@ -357,6 +357,24 @@ mod tests {
         assert_eq!((waiting.try_iter().count(), audit.status().n_missed), (1, 9));
     }
 
+    #[tokio::test]
+    async fn a_hang_that_is_noted_after_it_is_over_does_not_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = AuditConfig { on_failure: OnFailure::Refuse, ..AuditConfig::new(folder.path().join("audit")) };
+        let secret = Secret::new("0123456789abcdef").expect("long enough");
+        let audit = Audit::start(config, &secret).expect("nobody else writes it");
+        let body = || b"{\"kind\":\"decision\"}".to_vec();
+        assert!(audit.record(body()).await);
+        // As by a request whose time is up while it is told that its record is written. Nothing more is sent then.
+        audit.shared.stalled.store(true, Ordering::Relaxed);
+        let given_up = SystemTime::now() + Duration::from_secs(30);
+        while audit.status().failing {
+            assert!(SystemTime::now() < given_up, "it never ends by itself");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(audit.record(body()).await);
+    }
+
     #[test]
     fn a_query_cannot_be_recognised_without_the_secret() {
         let hmac = |secret: &str| query_hmac(&Secret::new(secret).expect("long enough"), "send a mail");

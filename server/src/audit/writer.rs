@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 use serde_json::json;
@@ -151,12 +151,15 @@ impl Writer {
     pub(super) fn run(&mut self) {
         loop {
             let mut group = Vec::new();
-            match self.receiver.recv_timeout(self.patience()) {
+            // A log that fails is tried without a decision too, or a server that gets no requests because it is not ready would
+            // never recover.
+            match self.receiver.recv_timeout(AUDIT_RETRY_INTERVAL) {
                 Ok(entry) => {
                     group.push(entry);
                     group.extend(self.receiver.try_iter().take(AUDIT_GROUP - 1));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                // Nothing hangs, and yet it may be noted so: by who gave up waiting just as the record was written.
+                Err(RecvTimeoutError::Timeout) => self.shared.stalled.store(false, Ordering::Relaxed),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if !group.is_empty() || self.shared.failing.load(Ordering::Relaxed) {
@@ -172,17 +175,13 @@ impl Writer {
         self.anchor();
     }
 
-    /// How long to wait for a decision: a log that fails is tried without one too, or a server that gets no requests because
-    /// it is not ready would never recover.
-    fn patience(&self) -> Duration {
-        if self.shared.failing.load(Ordering::Relaxed) { AUDIT_RETRY_INTERVAL } else { AUDIT_ANCHOR_INTERVAL }
-    }
-
     fn write_and_tell(&mut self, group: Vec<Entry>) {
         let mut written = self.write(&group);
         if written.is_err() {
-            // Somebody may have moved the file away, or a failure is over: opened anew, it may well take them.
-            let again = Log::open(&self.config, &self.keys.seal, Some(self.head), false).and_then(|log| {
+            // Somebody may have moved the file away, or a failure is over: opened anew, it may well take them. Before the run's
+            // first record the folder may be one that could not be made yet.
+            let creates = self.begin.is_some();
+            let again = Log::open(&self.config, &self.keys.seal, Some(self.head), creates).and_then(|log| {
                 self.take_over(log);
                 self.write(&group)
             });

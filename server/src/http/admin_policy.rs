@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::admin::Admin;
 use super::body::Body;
+use super::compressed::AsItIs;
 use super::json;
 use super::wire::{PolicyAnswer, PolicyChanged, RollBackRequest, RunTimeBody, VersionsAnswer};
 use crate::clock::unix_s;
@@ -138,7 +139,9 @@ async fn change(
     Ok((status, with_etag(&in_force, json(to_json(&answer)?))).into_response())
 }
 
+/// With the version in force as the ETag. Compressed, that would be a weak one, which `If-Match` never takes.
 fn with_etag(in_force: &InForce, mut response: Response) -> Response {
+    response.extensions_mut().insert(AsItIs);
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", in_force.version)) {
         response.headers_mut().insert(ETAG, etag);
     }

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::asked::{Asked, DOORS, RefusedBefore, Shut, is_a_door};
+use super::asked::{Asked, DOORS, IsAdmin, RefusedBefore, Shut, is_a_door};
 use super::observe::RequestId;
-use crate::audit::Audit;
+use crate::audit::{Audit, OnFailure};
 use crate::error::{ApiError, Code};
 use crate::identity::Identified;
 use crate::limits::{AUDIT_ASKED_BYTES_MAX, AUDIT_REFS_MAX, AUDIT_RETURNED_BYTES_MAX};
@@ -154,6 +154,9 @@ struct Decision<'a> {
     /// The admin who acts as the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<String>,
+    /// The admin's key, by which the record is found; a service that acts for itself has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_user: Option<&'a str>,
     /// Why nobody was identified.
     #[serde(skip_serializing_if = "Option::is_none")]
     unidentified: Option<String>,
@@ -184,7 +187,8 @@ struct Memberships {
     scopes: usize,
 }
 
-/// Records one request's decision, and lets its answer go. Where it cannot be recorded and must be, the answer stays here.
+/// Records one request's decision, and lets its answer go. Where it cannot be recorded and must be, the answer stays here, and
+/// a change is not even begun once the log is known to fail.
 pub(super) async fn record(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     // A flood is recorded by its first request and the number of those that followed, which the next record tells.
     let is_repeated = request.extensions().get::<Limited>().is_some_and(|limited| limited.is_repeated);
@@ -207,8 +211,16 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
         note.asks("refused_before", n);
     }
     let method = request.method().clone();
+    // All that an admin asks for otherwise than by a safe method changes something, but for the one question with a body.
+    let is_change =
+        extensions.get::<IsAdmin>().is_some() && !method.is_safe() && door.as_deref() != Some("admin/why_not");
     let policy = Arc::clone(&state.0.policies.in_force().version);
-    let response = next.run(request).await;
+    // What a change did is not undone when its answer stays here, so it is not begun where its record is known to fail.
+    let response = if is_change && audit.config().on_failure == OnFailure::Refuse && audit.status().failing {
+        ApiError::new(Code::AuditUnavailable).into_response()
+    } else {
+        next.run(request).await
+    };
 
     let mut noted = Noted::default();
     note.with(|inner| noted = std::mem::take(inner));
@@ -225,7 +237,16 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     let told = || response.extensions().get().map(|Told(error)| error.code);
     let error = response.extensions().get::<ApiError>().map(|error| error.code).or_else(told);
     let body = decision(audit, head, noted, response.status(), error);
-    if audit.record(body).await { response } else { ApiError::new(Code::AuditUnavailable).into_response() }
+    if audit.record(body).await {
+        return response;
+    }
+    let mut unrecorded = ApiError::new(Code::AuditUnavailable);
+    if is_change && response.status().is_success() {
+        // The log began to fail just now. Who is only told to try again would believe that nothing happened.
+        let told = "The change is made and not recorded; look at GET /v1/admin/policy before you ask again.";
+        unrecorded = unrecorded.detail(told);
+    }
+    unrecorded.into_response()
 }
 
 /// `/v1/admin/why_not` is `admin/why_not`, `/v1/tools/{*ref}` is `tools`.
@@ -246,6 +267,7 @@ struct Head<'a> {
 fn decision(audit: &Audit, head: Head<'_>, noted: Noted, status: StatusCode, error: Option<Code>) -> Vec<u8> {
     let Head { request_id, method, door, identified, unidentified, policy } = head;
     let principal = identified.map(|identified| &*identified.principal);
+    let actor = identified.and_then(|identified| identified.actor.as_deref());
     let Noted { query, mut asked, granted, generation, shown, denied, .. } = noted;
     if let Some(query) = query {
         asked.insert("query_hmac".to_owned(), audit.hmac(&query).into());
@@ -275,7 +297,8 @@ fn decision(audit: &Audit, head: Head<'_>, noted: Noted, status: StatusCode, err
             scopes: scopes.len(),
         }),
         by: identified.map(|identified| &*identified.by),
-        actor: identified.and_then(|identified| identified.actor.as_ref()).map(|admin| admin.to_string()),
+        actor: actor.map(ToString::to_string),
+        actor_user: actor.map(|admin| admin.user.as_str()).filter(|user| !user.is_empty()),
         unidentified,
         policy: granted.as_ref().map_or(policy, |granted| Arc::clone(&granted.policy_version)),
         grant: granted.as_ref().map(|granted| granted.fingerprint.as_str()),

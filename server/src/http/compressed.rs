@@ -17,7 +17,7 @@ use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 use crate::limits::COMPRESS_BYTES_MIN;
 
 /// Marks an answer that is never compressed: one that anybody may have as often as they like, and who asks may not make the
-/// server work.
+/// server work; or one whose ETag is for `If-Match`, and must stay a strong one.
 #[derive(Clone)]
 pub(super) struct AsItIs;
 

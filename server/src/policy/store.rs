@@ -174,7 +174,13 @@ impl Policies {
             Request::Remove(id) => removed(&looked.run_time, id)?,
             Request::RollBack(0) => (Made::RolledBack(0), Vec::new()),
             Request::RollBack(to) => {
-                let name = names.iter().rfind(|name| name.version == to).ok_or(ChangeError::NoSuchVersion)?;
+                let mut named = names.iter().filter(|name| name.version == to);
+                let name = named.next().ok_or(ChangeError::NoSuchVersion)?;
+                // To take one of two would be to guess, and the other may be the one that took a grant away.
+                if named.next().is_some() {
+                    let folder = self.versions.folder().to_owned();
+                    return Err(ChangeError::Store(RunTimeError::Twice { folder, version: to }));
+                }
                 (Made::RolledBack(to), self.versions.read(name).map_err(ChangeError::Store)?.written().to_vec())
             }
         };

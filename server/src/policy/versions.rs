@@ -48,8 +48,8 @@ pub enum RunTimeError {
         /// The file.
         path: PathBuf,
     },
-    /// Two files claim to be the newest version.
-    #[error("there are two versions {version} in {}; an admin has to say which one is right: POST /v1/admin/policy/roll_back", folder.display())]
+    /// Two files claim to be the same version.
+    #[error("there are two versions {version} in {}; move the wrong one elsewhere, or go back to an earlier version: POST /v1/admin/policy/roll_back", folder.display())]
     Twice {
         /// The folder.
         folder: PathBuf,

@@ -237,6 +237,19 @@ async fn if_match_lets_one_of_two_concurrent_changes_through() {
     assert_eq!(server.get(&ROOT, DOOR).await.ok()["run_time"]["rules"].as_array().map(Vec::len), Some(21));
 }
 
+#[tokio::test]
+async fn the_version_of_many_rules_is_good_for_if_match_to_a_client_that_takes_gzip() {
+    let server = server();
+    for n in 0..20 {
+        id(&add(&server, allow(&format!("user{n}"), "github")).await);
+    }
+    let request = ROOT.request(Method::GET, DOOR).header("accept-encoding", "gzip");
+    let state = server.send(request.body(Body::empty()).expect("a request")).await;
+    assert_eq!((state.status.as_u16(), state.header("content-encoding")), (200, ""));
+    assert!(state.body.len() > shortlist_server::limits::COMPRESS_BYTES_MIN as usize);
+    with_match(&server, Method::DELETE, &format!("{RULES}/r1"), Some(state.header("etag")), "").await.ok();
+}
+
 /// All of them at once.
 async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<_> = all.map(|one| (Box::pin(one), None)).collect();
@@ -313,6 +326,31 @@ async fn a_broken_newest_version_shows_nothing_until_an_admin_says_which_one_is_
     assert!(seen(&server, &BOB).await.is_empty());
     roll_back(&server, 0).await.ok();
     assert_eq!(seen(&server, &ALICE).await.len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_versions_with_one_number_none_is_guessed() {
+    let server = server();
+    let added = id(&add(&server, allow("alice", "github")).await);
+    let other = restarted(copy(server.home.path()));
+    remove(&server, &added).await.ok();
+    id(&add(&other, allow("bob", "github")).await);
+    let second = files(other.home.path()).pop().expect("two versions");
+    let beside = server.home.path().join("grants").join(second.file_name().expect("a name"));
+    std::fs::copy(&second, &beside).expect("a copy");
+    server.state.refresh();
+    let state = server.get(&ROOT, DOOR).await.ok();
+    let reason = state["run_time"]["refusal"].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("two versions 2") && reason.contains("move the wrong one"), "{reason}");
+    let refused = roll_back(&server, 2).await.problem(409, "run_time_rules_refused");
+    assert_eq!(refused["detail"], reason.as_str());
+    // An earlier one is there once, and after it the two are as unclear as before.
+    roll_back(&server, 1).await.ok();
+    assert_eq!(seen(&server, &ALICE).await.len(), 1);
+    roll_back(&server, 2).await.problem(409, "run_time_rules_refused");
+    std::fs::remove_file(&beside).expect("it is there");
+    roll_back(&server, 2).await.ok();
+    assert!(seen(&server, &ALICE).await.is_empty() && seen(&server, &BOB).await.is_empty());
 }
 
 fn copy(home: &Path) -> TempDir {

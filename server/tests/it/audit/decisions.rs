@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shortlist_server::audit::query_hmac;
 
 use super::{audited, decisions, folder, is_good, kinds, over, records, secret};
-use crate::harness::{ALICE, Answer, BOB, EVERYTHING, SECRET, Server, pick, tool};
+use crate::harness::{ALICE, Answer, BOB, EVERYTHING, SECRET, Server, Who, pick, tool};
 
 const POLICY: &str = "admins = [\"user:root\"]\n\
     [[rule]]\neffect = \"allow\"\nto = [\"user:alice\", \"user:root\"]\nrefs = [\"*\"]\n\
@@ -252,6 +252,21 @@ async fn every_allow_and_deny_decision_can_be_retrieved_from_the_log() {
         let path = format!("/v1/admin/audit?{parameters}");
         let ask = Sent { id: "wrong".to_owned(), method: Method::GET, path, body: None, user: Some("root") };
         assert_eq!(server.send(ask.request()).await.problem(400, "invalid_value")["pointer"], pointer);
+    }
+}
+
+#[tokio::test]
+async fn what_an_admin_does_as_somebody_is_found_by_the_key_of_either() {
+    let server = audited(tools(), POLICY, |_| {});
+    let root = Who { user: "root", scopes: "" };
+    let request = root.request(Method::GET, "/v1/tools/m://github.fork").header("x-shortlist-act-as", "bob");
+    server.send(request.body(Body::empty()).expect("a request")).await.ok();
+    let record = decisions(&folder(&server)).pop().expect("one");
+    let told = (&record["user"], &record["actor"], &record["actor_user"]);
+    assert_eq!(told, (&json!("bob"), &json!("user:root"), &json!("root")));
+    for (user, expected) in [("bob", json!([record])), ("root", json!([record])), ("alice", json!([]))] {
+        let found = server.get(&root, &format!("/v1/admin/audit?door=tools&user={user}")).await.ok();
+        assert_eq!(found["records"], expected, "{user}");
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Method;
 use serde_json::json;
 use shortlist_server::audit::OnFailure;
 
@@ -64,6 +66,45 @@ async fn with_refuse_nothing_is_shown_that_is_not_recorded() {
 }
 
 #[tokio::test]
+async fn with_refuse_no_change_is_begun_that_cannot_be_recorded_and_one_that_was_made_is_told() {
+    const RULES: &str = "/v1/admin/policy/rules";
+    let server = server(OnFailure::Refuse);
+    let rule = |user: &str| json!({ "effect": "deny", "to": [format!("user:{user}")], "refs": ["*"] });
+    assert_eq!(server.post(&ALICE, RULES, rule("bob")).await.status, 201);
+    let put_back = vanish(&server);
+    // That the log fails is found with the first record.
+    let told = server.post(&ALICE, RULES, rule("carol")).await.problem(503, "audit_unavailable");
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.contains("GET /v1/admin/policy")), "{told}");
+    nothing_is_shown(&server.post(&ALICE, RULES, rule("dave")).await);
+    let removal = ALICE.request(Method::DELETE, &format!("{RULES}/r1")).body(Body::empty()).expect("a request");
+    nothing_is_shown(&server.send(removal).await);
+    // A question changes nothing, though it has a body.
+    let question = json!({ "ref": "m://a.b", "query": "c", "user": "bob" });
+    nothing_is_shown(&server.post(&ALICE, "/v1/admin/why_not", question).await);
+    put_back();
+    let patience = Patience::new();
+    while ready(&server).await.0 != 200 {
+        patience.check();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let policy = server.get(&ALICE, "/v1/admin/policy").await.ok();
+    let rules = policy["run_time"]["rules"].as_array().expect("a list");
+    let denied: Vec<&serde_json::Value> = rules.iter().map(|rule| &rule["rule"]["to"][0]).collect();
+    assert_eq!(denied, ["user:bob", "user:carol"], "what is told as made is there, and nothing else");
+    assert_eq!(check(&folder(&server)).n_missed, 4);
+    is_good(&folder(&server));
+}
+
+#[tokio::test]
+async fn a_question_that_is_answered_as_the_log_begins_to_fail_is_no_change() {
+    let server = server(OnFailure::Refuse);
+    let question = json!({ "ref": "m://a.b", "query": "c", "user": "bob" });
+    server.post(&ALICE, "/v1/admin/why_not", question.clone()).await.ok();
+    let _put_back = vanish(&server);
+    nothing_is_shown(&server.post(&ALICE, "/v1/admin/why_not", question).await);
+}
+
+#[tokio::test]
 async fn with_count_it_serves_on_and_says_how_many_are_lost() {
     let server = server(OnFailure::Count);
     server.search(&ALICE, "c").await.ok();
@@ -93,8 +134,8 @@ async fn a_log_that_cannot_be_opened_at_the_start_is_told_and_taken_when_it_can(
     let server = over(home, |config| config.on_failure = OnFailure::Refuse);
     nothing_is_shown(&server.search(&ALICE, "c").await);
     assert_eq!(ready(&server).await.0, 503);
+    // Nobody makes the folder by hand.
     fs::remove_file(&place).expect("it is there");
-    fs::create_dir(&place).expect("a folder");
     server.search(&ALICE, "c").await.ok();
     let kinds: Vec<String> = super::kinds(&place);
     assert_eq!(kinds, ["begin", "gap", "decision"]);
