@@ -26,7 +26,7 @@ pub(crate) struct GenerationWatch {
 
 /// A generation that was not taken, so that it is not verified again each second.
 struct Refused {
-    /// `None` when `CURRENT` itself could not be read.
+    /// `None` when `CURRENT` itself could not be read, or is not there.
     number: Option<u64>,
     polls_left: u32,
 }
@@ -37,7 +37,8 @@ impl GenerationWatch {
     }
 
     /// Swaps to what `CURRENT` names, if it is another generation than the one that serves and if it verifies, as soon as it is
-    /// known what the policy's patterns match there. When nothing serves yet, the newest older one that verifies will do.
+    /// known what the policy's patterns match there. When nothing serves yet, the newest older one that verifies will do; the
+    /// newest of all, where `CURRENT` cannot be read.
     pub(crate) fn look(&self, engine: &Engine, policies: &Policies) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         self.look_once(engine, policies, &mut refused);
@@ -50,16 +51,29 @@ impl GenerationWatch {
     }
 
     fn look_once(&self, engine: &Engine, policies: &Policies, refused: &mut Option<Refused>) {
-        let current = match self.store.current() {
-            Ok(current) => current,
-            Err(error) => {
+        let serving = engine.number();
+        let current = match (self.store.current(), serving) {
+            (Ok(current), _) => current,
+            (Err(error), Some(serving)) => {
                 if remember(refused, None) {
-                    tracing::error!(error = %error, "cannot read which generation is current; the one before it serves on");
+                    tracing::error!(
+                        generation.serving = serving, error = %error,
+                        "cannot read which generation is current; the one before it serves on"
+                    );
                 }
                 return;
             }
+            // Nothing serves yet: as where there is no CURRENT at all, what verifies will do.
+            (Err(error), None) => {
+                if is_news(refused, None) {
+                    tracing::error!(
+                        error = %error,
+                        "cannot read which generation is current; the newest that verifies is to serve"
+                    );
+                }
+                None
+            }
         };
-        let serving = engine.number();
         // The same number is another generation when the store was set up anew.
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let written_now = current.and_then(|number| self.store.written(number));
@@ -132,9 +146,13 @@ impl GenerationWatch {
 
 /// Notes a refusal, and says whether it is news.
 fn remember(refused: &mut Option<Refused>, number: Option<u64>) -> bool {
-    let news = refused.as_ref().is_none_or(|known| known.number != number);
+    let news = is_news(refused, number);
     *refused = Some(Refused { number, polls_left: POLLS_BEFORE_RETRY });
     news
+}
+
+fn is_news(refused: &Option<Refused>, number: Option<u64>) -> bool {
+    refused.as_ref().is_none_or(|known| known.number != number)
 }
 
 /// Looks again and again until it is dropped. For the policy and the API keys by themselves: the opening of a large generation takes seconds, and a

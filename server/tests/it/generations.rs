@@ -90,6 +90,30 @@ async fn a_damaged_generation_is_refused_and_the_one_before_serves_on() {
 }
 
 #[tokio::test]
+async fn a_damaged_current_stops_neither_a_server_that_starts_nor_one_that_runs() {
+    for text in ["", "two", "\u{0}"] {
+        let home = home(EVERYTHING);
+        publish(home.path(), marked("1"));
+        publish(home.path(), marked("2"));
+        let current = home.path().join("CURRENT");
+        std::fs::write(&current, text).expect("it is written");
+        let server = Server::over(home, |_| {}, embedder());
+        assert_eq!(server.state.generation(), Some(2), "{text:?}");
+        server.state.refresh();
+        assert_eq!(server.search(&ALICE, "file").await.ok()["generation"], 2, "{text:?}");
+        assert_eq!(server.get(&ALICE, "/readyz").await.status, 200, "{text:?}");
+
+        // Whatever is named when it can be read again is followed.
+        let store = Store::new(server.home.path());
+        store.set_current(&locked(&store), 1).expect("generation 1 is there");
+        server.state.refresh();
+        std::fs::write(&current, text).expect("it is written");
+        server.state.refresh();
+        assert_eq!(server.state.generation(), Some(1), "{text:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_roll_back_is_followed() {
     let server = Server::start(marked("1"), EVERYTHING);
     let before = server.search(&ALICE, "file").await;
