@@ -15,7 +15,8 @@ use super::wire::{
     ShapedAnswer, ToolReference,
 };
 
-/// The most characters of a tool's name at both vendors, who take letters, digits, `_` and `-`.
+/// The most characters of a tool's name at both vendors, who take letters, digits, `_` and `-`. Of an argument's key, Anthropic
+/// takes as many, and `.` too.
 const NAME_CHARS_MAX: usize = 64;
 /// Bytes of the digest in a name: 72 bits, which no two tools of any catalog share by chance, and nobody finds for a given ref.
 const DIGEST_BYTES: usize = 9;
@@ -29,17 +30,33 @@ pub(crate) fn shaped(answer: SearchToolsAnswer, shape: Option<Shape>) -> ShapedA
     let refs = hits.iter().map(|hit| (name(&hit.reference), hit.reference.clone())).collect::<BTreeMap<_, _>>();
     match shape {
         Shape::Anthropic => {
-            let tool = |hit: HitBody| AnthropicTool {
-                name: name(&hit.reference),
-                description: hit.description.unwrap_or_default(),
-                input_schema: parameters(hit.input_schema),
-                defer_loading: true,
+            let mut arguments = BTreeMap::new();
+            let tool = |hit: HitBody| {
+                let mut input_schema = parameters(hit.input_schema);
+                let own_keys = rename_arguments(&mut input_schema);
+                if !own_keys.is_empty() {
+                    arguments.insert(name(&hit.reference), own_keys);
+                }
+                AnthropicTool {
+                    name: name(&hit.reference),
+                    description: hit.description.unwrap_or_default(),
+                    input_schema,
+                    defer_loading: true,
+                }
             };
             let tools: Vec<AnthropicTool> = hits.into_iter().map(tool).collect();
             let content =
                 tools.iter().map(|tool| ToolReference { kind: "tool_reference", tool_name: tool.name.clone() });
             let content = content.collect();
-            ShapedAnswer::Anthropic(AnthropicAnswer { content, tools, refs, next_cursor, generation, degraded })
+            ShapedAnswer::Anthropic(AnthropicAnswer {
+                content,
+                tools,
+                refs,
+                arguments,
+                next_cursor,
+                generation,
+                degraded,
+            })
         }
         Shape::Openai => {
             let tool = |hit: HitBody| OpenAiFunction {
@@ -60,15 +77,52 @@ pub(crate) fn shaped(answer: SearchToolsAnswer, shape: Option<Shape>) -> ShapedA
 /// A tool's name at a vendor: what can be read of its ref, and a digest of all of it. The same ref has the same name for
 /// everybody and at all times, so a name in an agent's history stays good.
 fn name(reference: &str) -> String {
-    let digest = Sha256::digest(reference.as_bytes());
-    let digest = URL_SAFE_NO_PAD.encode(digest.get(..DIGEST_BYTES).unwrap_or(&digest));
     let path = reference.split_once("://").map_or(reference, |(_, path)| path);
-    let path = path.split('@').next().unwrap_or(path);
+    name_of(reference, path.split('@').next().unwrap_or(path))
+}
+
+/// A name of what can be read and a digest of all of it.
+fn name_of(all: &str, readable: &str) -> String {
+    let digest = Sha256::digest(all.as_bytes());
+    let digest = URL_SAFE_NO_PAD.encode(digest.get(..DIGEST_BYTES).unwrap_or(&digest));
     let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let readable: String = path.chars().map(|c| if is_taken(c) { c } else { '_' }).collect();
+    let readable: String = readable.chars().map(|c| if is_taken(c) { c } else { '_' }).collect();
     // All of it is ASCII by now. The end says more of what a tool does than the beginning.
     let start = readable.len().saturating_sub(NAME_CHARS_MAX - 1 - digest.len());
     format!("{}_{digest}", readable.get(start..).unwrap_or_default())
+}
+
+/// Gives each argument a key that Anthropic takes, which refuses a whole request for one of one tool, and tells the own key of
+/// each that has another. Keys below the top are not looked at there either.
+fn rename_arguments(schema: &mut Value) -> BTreeMap<String, String> {
+    let mut own_keys = BTreeMap::new();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return own_keys };
+    let refused: Vec<String> = properties.keys().filter(|key| !is_key(key)).cloned().collect();
+    let mut renamed = BTreeMap::new();
+    for own in refused {
+        let mut key = name_of(&own, &own);
+        // A source can call an argument as another is called here.
+        while properties.contains_key(&key) {
+            key = name_of(&key, &own);
+        }
+        if let Some(argument) = properties.remove(&own) {
+            properties.insert(key.clone(), argument);
+        }
+        own_keys.insert(key.clone(), own.clone());
+        renamed.insert(own, key);
+    }
+    for required in schema.get_mut("required").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(key) = required.as_str().and_then(|own| renamed.get(own)) {
+            *required = Value::from(key.as_str());
+        }
+    }
+    own_keys
+}
+
+/// Whether Anthropic takes it as an argument's key.
+fn is_key(key: &str) -> bool {
+    let is_taken = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    (1..=NAME_CHARS_MAX).contains(&key.len()) && key.bytes().all(is_taken)
 }
 
 /// A schema as vendors take it: an object of properties.
@@ -117,5 +171,32 @@ mod tests {
         let odd = json!({ "type": ["object", "null"], "anyOf": [], "properties": { "a": { "anyOf": [] } }, "required": ["a"] });
         let good = json!({ "type": "object", "properties": { "a": { "anyOf": [] } }, "required": ["a"] });
         check(Some(odd), good);
+    }
+
+    #[test]
+    fn arguments_get_keys_that_anthropic_takes_and_the_way_back_is_told() {
+        let long = format!("searchCriteria[{}][field]", "a".repeat(60));
+        let (dollar, at) = (name_of("a$b", "a$b"), name_of("a@b", "a@b"));
+        // One argument is called as another would be.
+        let own = ["$top", "page[size]", "a$b", "a@b", &long, "", "user.id-1", &dollar];
+        let titled = own.iter().map(|own| ((*own).to_owned(), json!({ "title": own })));
+        let properties: Map<String, Value> = titled.collect();
+        let schema = json!({ "properties": properties, "required": ["$top", "user.id-1", "b", 1] });
+        let mut schema = parameters(Some(schema));
+        let own_keys = rename_arguments(&mut schema);
+        let renamed = schema["properties"].as_object().expect("an object");
+        assert_eq!(renamed.len(), own.len(), "none is lost");
+        for (key, argument) in renamed {
+            assert!(is_key(key), "{key}");
+            assert_eq!(own_keys.get(key).unwrap_or(key), argument["title"].as_str().expect("a text"));
+        }
+        assert_eq!(own_keys.len(), own.len() - 2, "those that can stay do");
+        assert!(own_keys.contains_key(&at) && !own_keys.contains_key(&dollar));
+        assert_eq!(schema["required"], json!([name_of("$top", "$top"), "user.id-1", "b", 1]));
+        assert!(name_of(&long, &long).contains("a__field__"), "the readable end");
+
+        for odd in [json!({ "properties": [], "required": 1 }), json!({ "required": ["$top"] })] {
+            assert_eq!(rename_arguments(&mut parameters(Some(odd))), BTreeMap::new());
+        }
     }
 }

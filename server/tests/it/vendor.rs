@@ -1,6 +1,7 @@
 //! Answers in the shapes of vendors; that their own types take them is tested in `server/cli`.
 
 use serde_json::{Value, json};
+use shortlist_index::Schema;
 
 use crate::harness::{ALICE, EVERYTHING, Server, tool};
 use crate::mcp;
@@ -31,6 +32,35 @@ async fn all_pages_together_name_every_tool_once_and_say_which_it_is() {
     body["cursor"] = server.post(&ALICE, "/v1/search_tools", body.clone()).await.ok()["next_cursor"].take();
     body["shape"] = json!("openai");
     server.post(&ALICE, "/v1/search_tools", body).await.ok();
+}
+
+#[tokio::test]
+async fn arguments_that_anthropic_refuses_have_other_keys_and_the_answer_leads_back() {
+    let (mut odd, plain) = (tool("m://a.star_odd", "Lists the stars."), tool("m://a.star_plain", "Names one star."));
+    let schema = json!({ "properties": { "$top": {}, "page[size]": {}, "id": {} }, "required": ["$top", "id"] });
+    odd.input_schema = Some(Schema::from_value(&schema).expect("a schema"));
+    let server = Server::start(vec![odd, plain], EVERYTHING);
+    let asked = |shape: &str| json!({ "query": "star", "shape": shape });
+    let answer = server.post(&ALICE, "/v1/search_tools", asked("anthropic")).await.ok();
+    let arguments = answer["arguments"].as_object().expect("an object");
+    let names: Vec<&str> = arguments.keys().map(|name| answer["refs"][name].as_str().expect("a ref")).collect();
+    assert_eq!(names, ["m://a.star_odd"], "a tool whose keys are taken has none to lead back from");
+    let (name, own_keys) = arguments.iter().next().expect("one");
+    let tools = answer["tools"].as_array().expect("a list");
+    let tool = tools.iter().find(|tool| tool["name"] == *name).expect("it is there");
+    let own = |key: &str| own_keys.get(key).and_then(Value::as_str).unwrap_or(key).to_owned();
+    let keys: Vec<&String> = tool["input_schema"]["properties"].as_object().expect("an object").keys().collect();
+    assert!(keys.iter().all(|key| key.len() <= 64 && !key.contains(['$', '[', ']'])), "{keys:?}");
+    let mut all: Vec<String> = keys.into_iter().map(|key| own(key)).collect();
+    all.sort();
+    assert_eq!(all, ["$top", "id", "page[size]"]);
+    let required = tool["input_schema"]["required"].as_array().expect("a list").iter().filter_map(Value::as_str);
+    assert_eq!(required.map(own).collect::<Vec<_>>(), ["$top", "id"]);
+
+    let answer = server.post(&ALICE, "/v1/search_tools", asked("openai")).await.ok();
+    assert!(answer.get("arguments").is_none() && answer.to_string().contains("page[size]"), "{answer}");
+    let answer = self::server().post(&ALICE, "/v1/search_tools", asked("anthropic")).await.ok();
+    assert!(answer.get("arguments").is_none(), "{answer}");
 }
 
 #[tokio::test]

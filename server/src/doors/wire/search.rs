@@ -32,7 +32,7 @@ pub(crate) struct SearchToolsRequest {
     pub(crate) detail: Option<Detail>,
     /// The most tokens the answer may take, estimated as a quarter of its bytes. Hits fall to lower levels of detail, best
     /// hits last, and those that fit at none are left out (`omitted`), to be had with `next_cursor`. Over MCP it is 100,000
-    /// unless said.
+    /// unless said, and the short text beside the answer is not counted.
     #[serde(default, deserialize_with = "crate::whole::some_whole")]
     #[schema(minimum = 200, maximum = 100_000)]
     pub(crate) max_tokens: Option<usize>,

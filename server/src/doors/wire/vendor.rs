@@ -39,6 +39,10 @@ pub(crate) struct AnthropicAnswer {
     pub(crate) tools: Vec<AnthropicTool>,
     /// Which tool each name means.
     pub(crate) refs: BTreeMap<String, String>,
+    /// By the names of tools, the tool's own key of each argument that has another in `tools`: a call is made with its own.
+    /// Tools whose own keys the vendor takes are left out, and all of it where there are no others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) arguments: BTreeMap<String, BTreeMap<String, String>>,
     /// Asks for the tools after these; null when there are none.
     pub(crate) next_cursor: Option<String>,
     /// The generation of the catalog that answered.
@@ -65,7 +69,8 @@ pub(crate) struct AnthropicTool {
     pub(crate) name: String,
     /// What it does, in its source's words.
     pub(crate) description: String,
-    /// The JSON Schema of what it takes.
+    /// The JSON Schema of what it takes. The keys of arguments are at most 64 letters, digits, `_`, `.` and `-`; where the
+    /// tool's own are not, `arguments` of the answer leads to them.
     pub(crate) input_schema: Value,
     /// The model sees it once a `tool_reference` names it.
     pub(crate) defer_loading: bool,
