@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -16,6 +16,10 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// The most bytes of an answer that are handed over at once. The library takes the next only when it has room, but whatever it is
+/// given: an answer in one piece would be handed over before anybody read of it.
+pub(super) const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// How long each phase of a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -128,15 +132,17 @@ impl Drop for Running {
     }
 }
 
-/// An answer's body. The request runs as long as it is there.
+/// An answer's body, in pieces. The request runs as long as it is there: until the last piece is handed over.
 pub(super) struct Answering {
     body: Body,
+    /// What is left of a frame that is larger than a piece.
+    rest: Bytes,
     _running: Running,
 }
 
 impl Answering {
     pub(super) fn new(body: Body, running: Running) -> Self {
-        Self { body, _running: running }
+        Self { body, rest: Bytes::new(), _running: running }
     }
 }
 
@@ -148,15 +154,35 @@ impl HttpBody for Answering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if self.rest.is_empty() {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                ended => return Poll::Ready(ended),
+            };
+            match frame.into_data() {
+                Ok(data) if data.len() > PIECE_BYTES_MAX => self.rest = data,
+                Ok(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Err(other) => return Poll::Ready(Some(Ok(other))),
+            }
+        }
+        let n_bytes = self.rest.len().min(PIECE_BYTES_MAX);
+        // Copied, for a part of the frame would keep all of it in memory for as long as it waits to be written.
+        let piece = Bytes::copy_from_slice(&self.rest.split_to(n_bytes));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (left, body) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(left));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(left));
+        }
+        hint
     }
 }
 
@@ -235,5 +261,25 @@ mod tests {
         drop(one);
         activity.bytes_came();
         assert_eq!(phase(), Phase::Idle, "a byte of HTTP/2 may be anything");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_handed_over_in_pieces_and_its_request_runs_until_the_last() {
+        let activity = Activity::new();
+        let running = activity.begin(Version::HTTP_2);
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(2 * PIECE_BYTES_MAX + 1).collect();
+        let mut answer = Answering::new(Body::from(whole.clone()), running);
+        let mut came = Vec::new();
+        while !answer.is_end_stream() {
+            assert_eq!(activity.due(&PATIENCE).0, Phase::Answer);
+            assert_eq!(answer.size_hint().exact(), Some((whole.len() - came.len()) as u64));
+            let frame = std::future::poll_fn(|context| Pin::new(&mut answer).poll_frame(context)).await;
+            let piece = frame.expect("there is more").expect("it is in memory").into_data().expect("no trailers");
+            assert!(piece.len() <= PIECE_BYTES_MAX, "{}", piece.len());
+            came.extend_from_slice(&piece);
+        }
+        assert!(came == whole, "nothing is lost");
+        drop(answer);
+        assert_eq!(activity.due(&PATIENCE).0, Phase::Idle);
     }
 }

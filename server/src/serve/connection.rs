@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::activity::{Activity, Answering, Observed, Patience, Phase};
+use super::activity::{Activity, Answering, Observed, PIECE_BYTES_MAX, Patience, Phase};
 use super::places::Place;
 use crate::config::ConnectionLimits;
 use crate::limits::{CLOSE_TIMEOUT, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX};
@@ -40,6 +40,8 @@ impl Shared {
         http.http1().header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
         http.http2()
             .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            // A caller may announce any window and read nothing: what then waits here is past the time for answers.
+            .max_send_buf_size(PIECE_BYTES_MAX)
             .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
         Self { state, app, http }
     }

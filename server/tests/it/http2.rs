@@ -1,13 +1,17 @@
-//! The limit on requests at the same time on one connection in HTTP/2, with a client that nobody here wrote.
+//! The limits on one connection in HTTP/2, on requests at the same time and on answers that nobody reads, with a client that
+//! nobody here wrote.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Method, Request};
 use h2::client::ResponseFuture;
 use h2::{Ping, Reason, SendStream};
+use serde_json::json;
+use shortlist_index::Schema;
 use shortlist_server::limits::HTTP2_STREAMS_MAX;
 use shortlist_server::telemetry::Telemetry;
 use tokio::io::{copy, duplex, join};
@@ -71,12 +75,46 @@ async fn one_request_too_many_is_refused_or_waits_and_the_others_are_answered() 
     until_in_flight(&telemetry, 0).await;
 }
 
+#[tokio::test]
+async fn an_answer_of_which_nobody_reads_ends_its_connection() {
+    let home = home(EVERYTHING);
+    let mut large = tool("m://mail.send", "Sends a mail.");
+    let schema = json!({ "description": "x".repeat(200_000) });
+    large.input_schema = Some(Schema::from_value(&schema).expect("a schema"));
+    publish(home.path(), vec![large]);
+    let server = Server::over(home, |config| config.connections.answer = Duration::from_millis(500), embedder());
+    let running = start(server.state.clone()).await;
+
+    // Of the body it takes a single byte, so that all of it waits at the server.
+    let stream = TcpStream::connect(address(&running)).await.expect("a connection");
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(1);
+    let (mut client, connection) = builder.handshake(stream).await.expect("a handshake");
+    let ended = tokio::spawn(connection);
+    let (answer, mut body): Asked = client.send_request(search(), false).expect("it is the first");
+    body.send_data(Bytes::from_static(br#"{"query":"send mail","detail":"full"}"#), true).expect("it is open");
+    let _unread = answer.await;
+    let patience = Patience::new();
+    while !ended.is_finished() {
+        patience.check();
+        // Others on the same connection are answered, and keep it no longer.
+        if let Ok((answer, _)) = client.send_request(health(), true) {
+            let _ = answer.await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// A request whose body is still to come.
 type Asked = (ResponseFuture, SendStream<Bytes>);
 
 fn search() -> Request<()> {
     let request = ALICE.request(Method::POST, "http://here/v1/search_tools");
     request.header("content-type", "application/json").body(()).expect("a request")
+}
+
+fn health() -> Request<()> {
+    ALICE.request(Method::HEAD, "http://here/livez").body(()).expect("a request")
 }
 
 /// The status, once the body has come.
