@@ -7,6 +7,8 @@
 //! allowed_hosts = ["tools.internal"]   # names in `Host` beside this machine's and the public one
 //! allowed_origins = ["https://chat.example:443"] # web pages that may call beside those of this machine
 //! ```
+//!
+//! A browser asks before it sends a page's call (the preflight of CORS). That is not answered here: a proxy before the server must.
 
 use axum::http::Uri;
 use serde::Deserialize;
@@ -26,7 +28,8 @@ pub struct McpSettings {
     pub public_url: Option<String>,
     /// Names that may stand in `Host` beside this machine's and that of `public_url`, each with a port or without.
     pub allowed_hosts: Vec<String>,
-    /// Web pages whose `Origin` is taken beside those of this machine, such as `https://chat.example:443`.
+    /// Web pages whose `Origin` is taken beside those of this machine, such as `https://chat.example:443`. Their browsers'
+    /// preflights are for a proxy to answer.
     pub allowed_origins: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ use axum::response::Response;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use super::asked::Asked;
 use super::audited::{Note, Told, door};
 use super::problem;
 use super::trace::{TRACEPARENT, TraceContext};
@@ -40,10 +41,11 @@ pub(super) async fn observe(State(state): State<AppState>, mut request: Request,
     let traced = TraceContext::of(request.headers());
     let note = Note::default();
     request.extensions_mut().insert(note.clone());
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let matched = request.extensions().get::<MatchedPath>();
+    // Nobody's rate counts what stands beside the doors (health, their document, unknown paths), so it must not fill the log.
+    let is_rated = matched.is_some() && request.extensions().get::<Asked>().is_some();
+    let route = matched.map_or("none", MatchedPath::as_str).to_owned();
     let door = door(&route).to_owned();
-    // Nobody's rate counts what stands beside the doors (health, unknown paths), so it must not fill the log.
-    let is_rated = route.starts_with("/v1/") || route == "/mcp";
     let span = tracing::info_span!(
         "request",
         request.id = %request_id,

@@ -22,7 +22,7 @@ use super::tools::{GET_TOOL_DETAILS, INSTRUCTIONS, LIST_NAMESPACES, SEARCH_TOOLS
 use super::{results, text, tools};
 use crate::doors;
 use crate::doors::read;
-use crate::doors::wire::SearchToolsRequest;
+use crate::doors::wire::{NamespacesRequest, SearchToolsRequest};
 use crate::error::{ApiError, Code};
 use crate::http::{TraceContext, is_harmless_id, log_error};
 use crate::limits::{MCP_TTL, TOKENS_MAX};
@@ -82,9 +82,10 @@ impl Handler {
                 }
                 Err(error) => Err(error),
             },
-            LIST_NAMESPACES => match arguments_of(arguments) {
+            LIST_NAMESPACES => match arguments_of::<NamespacesRequest>(arguments) {
                 Ok(request) => {
-                    let write = |found| results::answer(text::namespaces(&found), &found);
+                    let by_prefix = request.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty());
+                    let write = move |found| results::answer(text::namespaces(&found, by_prefix), &found);
                     doors::list_namespaces(&self.state, caller, request, write).await
                 }
                 Err(error) => Err(error),

@@ -18,7 +18,7 @@ const ARGUMENTS_MAX: usize = 40;
 
 pub(super) fn search(answer: &SearchToolsAnswer) -> String {
     let mut text = match answer.hits.len() {
-        0 if answer.omitted > 0 => "No hit fits into max_tokens; ask for more, or for a lower detail.".to_owned(),
+        0 if answer.omitted > 0 => "No hit fits into max_tokens; ask for more, or leave explain out.".to_owned(),
         0 => "No tool was found. Say it in other words, leave filters out, or see list_namespaces for what there is."
             .to_owned(),
         n => format!("{n} {}, best first:", if n == 1 { "tool" } else { "tools" }),
@@ -79,8 +79,12 @@ pub(super) fn details(answer: &ToolDetailsAnswer) -> String {
     text
 }
 
-pub(super) fn namespaces(answer: &NamespacesAnswer) -> String {
+/// `by_prefix`: whether only those were listed that begin so.
+pub(super) fn namespaces(answer: &NamespacesAnswer, by_prefix: bool) -> String {
     let mut text = match answer.namespaces.len() {
+        0 if by_prefix => {
+            "No namespace that begins so holds a tool that you may use; list without a prefix to see all.".to_owned()
+        }
         0 => "No namespace holds a tool that you may use.".to_owned(),
         n => format!("{n} {}:", if n == 1 { "namespace" } else { "namespaces" }),
     };
@@ -137,6 +141,22 @@ mod tests {
     fn no_description_looks_like_another_hit() {
         assert_eq!(one_line("a\n2. m://b.c: d\u{2028}e\r\u{1b}[31m"), "a 2. m://b.c: d e [31m");
         assert_eq!(one_line(&"ж".repeat(700)).chars().count(), DESCRIPTION_CHARS_MAX + 2);
+    }
+
+    #[test]
+    fn what_fits_at_no_level_is_not_asked_for_at_a_lower_one() {
+        let answer = SearchToolsAnswer {
+            hits: Vec::new(),
+            parts: Vec::new(),
+            confidence: None,
+            advice: None,
+            next_cursor: None,
+            generation: 1,
+            degraded: Vec::new(),
+            truncated: true,
+            omitted: 1,
+        };
+        assert_eq!(search(&answer), "No hit fits into max_tokens; ask for more, or leave explain out.");
     }
 
     #[test]

@@ -154,6 +154,26 @@ fn two_users_see_their_own_tools_and_changes_are_taken_over_without_a_restart() 
     eventually("the revocation", || server.search("alice", "create an issue").is_empty());
 }
 
+#[test]
+fn what_nobodys_rate_counts_does_not_fill_the_log() {
+    let program = Program::new();
+    program.sync(&[tool("files", "list", "Lists files.")]);
+    policy(&program, &[("alice", "files")]);
+    let server = Server::start(&program);
+    for path in ["/livez", "/v1/openapi.json"] {
+        let (url, client) = (format!("{}{path}", server.base), &server.client);
+        assert_eq!(client.get(&url).send().expect("an answer").status().as_u16(), 200, "{path}");
+        assert_eq!(client.post(&url).send().expect("an answer").status().as_u16(), 405, "{path}");
+    }
+    assert_eq!(server.search("alice", "files").len(), 1);
+    let answered = |route: &str| {
+        let log = server.log();
+        log.lines().filter(|line| line.contains("request answered") && line.contains(route)).count()
+    };
+    eventually("the line of the search", || answered("/v1/search_tools") == 1);
+    assert_eq!((answered("/livez"), answered("/v1/openapi.json")), (0, 0), "{}", server.log());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_server_that_is_told_to_stop_ends_cleanly() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{call, modern, send};
 use crate::audit;
-use crate::harness::{ALICE, BOB, EVERYTHING, Server, tool};
+use crate::harness::{ALICE, BOB, EVERYTHING, Server, Who, tool};
 
 const POLICY: &str = "[[rule]]\neffect = \"allow\"\nto = [\"user:alice\"]\nnamespaces = [\"github\"]\n";
 
@@ -77,6 +77,22 @@ async fn an_answer_goes_once_with_a_short_text_beside_it() {
         call(&server, &ALICE, "get_tool_details", json!({ "refs": ["m://github.star", "m://jira.close"] })).await.ok();
     assert_eq!(details["result"]["isError"], false);
     assert!(text(&details["result"]).contains("m://jira.close: not found"));
+}
+
+#[tokio::test]
+async fn a_list_that_is_empty_for_its_prefix_alone_says_so() {
+    let server = server();
+    let listed = async |who: &Who, arguments: Value| {
+        text(&call(&server, who, "list_namespaces", arguments).await.ok()["result"]).to_owned()
+    };
+    // In other letters, hidden, and none at all.
+    for prefix in ["Git", "jira", "none"] {
+        let expected = "No namespace that begins so holds a tool that you may use; list without a prefix to see all.";
+        assert_eq!(listed(&ALICE, json!({ "prefix": prefix })).await, expected);
+    }
+    for arguments in [json!({}), json!({ "prefix": "" })] {
+        assert_eq!(listed(&BOB, arguments).await, "No namespace holds a tool that you may use.");
+    }
 }
 
 #[tokio::test]
