@@ -107,10 +107,12 @@ impl OpenApi {
         Ok(Self { name: config.name.clone(), namespace: config.namespace.clone(), place: Place::Web(Box::new(web)) })
     }
 
-    /// What a pass leaves: `digest` is that of all content that it read.
-    fn state(&self, digest: String) -> SourceState {
+    /// What a pass leaves: `place` is what was read (`file`, `folder`, or the digest of an address), `digest` that of all
+    /// content. The same content has other namespaces in another place, and an ETag is of one address.
+    fn state(&self, place: &str, digest: String) -> SourceState {
         SourceState::from([
             ("mapping".to_owned(), MAPPING.to_owned()),
+            ("place".to_owned(), place.to_owned()),
             ("namespace".to_owned(), self.namespace.clone().unwrap_or_default()),
             ("documents_sha256".to_owned(), digest),
         ])
@@ -137,7 +139,7 @@ impl OpenApi {
         sink: &mut dyn FnMut(Record),
     ) -> Result<Fetched, SourceError> {
         let files = Files::list(&self.name, path)?;
-        let state = self.state(files.digest());
+        let state = self.state(if files.is_folder() { "folder" } else { "file" }, files.digest());
         if since == Some(&state) {
             return Ok(Fetched::Unchanged);
         }
@@ -159,13 +161,14 @@ impl OpenApi {
         sink: &mut dyn FnMut(Record),
     ) -> Result<Fetched, SourceError> {
         // An ETag vouches for the document; that it would be mapped to the same tools again, the rest of the state does.
+        let place = web.address_sha256();
         let known = since.filter(|since| {
             let digest = since.get("documents_sha256").cloned().unwrap_or_default();
-            self.state(digest).iter().all(|(key, value)| since.get(key) == Some(value))
+            self.state(&place, digest).iter().all(|(key, value)| since.get(key) == Some(value))
         });
         let etag = known.and_then(|known| known.get("etag"));
         let Some(Page { body, etag }) = web.get(etag.map(String::as_str))? else { return Ok(Fetched::Unchanged) };
-        let mut state = self.state(hex(&Sha256::digest(&body)));
+        let mut state = self.state(&place, hex(&Sha256::digest(&body)));
         if known.is_some_and(|known| known.get("documents_sha256") == state.get("documents_sha256")) {
             return Ok(Fetched::Unchanged);
         }
@@ -239,7 +242,8 @@ impl OpenApi {
             // What cannot be parsed cannot be referred to; as a document of its own it is rejected with the reason.
             Ok(files.parse(path)?.and_then(Result::ok))
         };
-        let library = Library::open(path, root, &mut read)?;
+        let library =
+            if files.is_folder() { Library::open(path, root, &mut read)? } else { Library::single(path, root) };
         let content = self.map(&library, namespace);
         Ok(Reading { content, siblings: library.siblings().map(str::to_owned).collect() })
     }

@@ -289,6 +289,43 @@ fn unchanged_documents_are_not_read_again_but_any_change_is_seen() {
     assert_ne!(source.fetch(Some(&state), &mut |_| ()).expect("readable"), Fetched::Unchanged, "a part's content");
 }
 
+#[test]
+fn the_same_content_in_another_place_is_read_again() {
+    let text = document(json!({ "/a": { "get": { "summary": "Does" } } }));
+    let dir = folder_of(&[("shop.json", &text)]);
+    let (folder, file) = (dir.path().to_owned(), dir.path().join("shop.json"));
+    for (before, after, namespace) in [(&folder, &file, "apis"), (&file, &folder, "shop")] {
+        let (state, ..) = fetch(before).expect("readable");
+        let mut namespaces = BTreeSet::new();
+        let read = OpenApi::new("apis", after, None).fetch(Some(&state), &mut |record| {
+            namespaces.insert(record.expect("a tool").reference.namespace().to_owned());
+        });
+        assert!(matches!(read, Ok(Fetched::Complete(_))), "{read:?}");
+        assert_eq!(namespaces, BTreeSet::from([namespace.to_owned()]));
+    }
+
+    // Some servers number their ETags, so that two addresses have the same.
+    let peer = server(&Arc::new(Mutex::new(("\"1\"", text))));
+    let at = |path: &str| OpenApi::at_url(&config(peer.url(path)), &loopback(), bearer("s3cret")).expect("open");
+    let (state, ..) = read_all(&at("/staging?key=hidden")).expect("readable");
+    assert!(!format!("{state:?}").contains("hidden"), "{state:?}");
+    let read = at("/prod?key=hidden").fetch(Some(&state), &mut |_| ());
+    assert!(matches!(read, Ok(Fetched::Complete(_))), "{read:?}");
+    assert!(peer.take_asked().iter().all(|asked| asked.header("if-none-match").is_none()));
+}
+
+#[test]
+fn a_single_document_says_that_the_files_beside_it_are_not_read() {
+    let (beside, own) = (json!({ "$ref": "paths/pets.yaml" }), json!({ "$ref": "shop.json#/paths/~1shops" }));
+    let text = document(json!({ "/pets": beside, "/own": own, "/shops": { "get": {} } }));
+    let dir = folder_of(&[("shop.json", &text), ("paths/pets.yaml", "get: {}\n")]);
+    let (_, tools, rejections) = fetch(&dir.path().join("shop.json")).expect("readable");
+    assert_eq!((tools.len(), rejections.len()), (2, 1), "{rejections:?}");
+    assert!(rejections[0].reason.contains("name the folder"), "{rejections:?}");
+    let (_, tools, rejections) = fetch(dir.path()).expect("readable");
+    assert_eq!((tools.len(), rejections.len()), (3, 0), "{rejections:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_inside_the_folder_only() {

@@ -6,12 +6,19 @@ use serde_json::Value;
 
 /// How many references in a row are followed: one that leads to another, or a pointer through one.
 const HOPS_MAX: usize = 16;
+/// How many references are followed to resolve one: each part of a pointer may pass through others, and each part of theirs,
+/// so that few hops make many steps.
+const STEPS_MAX: usize = 100;
+/// What is said of a reference beyond either.
+const TOO_MANY: &str = "a \"$ref\" leads through too many others, or in a circle";
 /// The most other files that one document may refer to, directly or through each other.
 const SIBLINGS_MAX: usize = 500;
 
 /// The documents that are read for one API: the first is its own, the others are files of the same folder.
 pub(super) struct Library {
     documents: Vec<(String, Value)>,
+    /// Whether the files beside the first are read.
+    is_folder: bool,
 }
 
 /// A value, and the document that its own references start from.
@@ -43,7 +50,7 @@ impl Library {
     /// # Errors
     /// What `read` fails with.
     pub fn open<E>(path: &str, root: Value, read: &mut dyn FnMut(&str) -> Result<Option<Value>, E>) -> Result<Self, E> {
-        let mut library = Self { documents: vec![(path.to_owned(), root)] };
+        let mut library = Self { is_folder: true, ..Self::single(path, root) };
         let mut unseen: VecDeque<String> = library.files_named_in(0).into();
         while let Some(file) = unseen.pop_front() {
             if library.documents.len() > SIBLINGS_MAX {
@@ -59,9 +66,14 @@ impl Library {
         Ok(library)
     }
 
-    /// A document with nothing beside it.
+    /// The document `path`, with nothing beside it.
+    pub fn single(path: &str, root: Value) -> Self {
+        Self { documents: vec![(path.to_owned(), root)], is_folder: false }
+    }
+
+    /// A document that is no file, with nothing beside it.
     pub fn alone(root: Value) -> Self {
-        Self { documents: vec![(String::new(), root)] }
+        Self::single("", root)
     }
 
     /// The API's own document.
@@ -80,7 +92,8 @@ impl Library {
     /// # Errors
     /// Why the reference leads nowhere.
     pub fn deref<'a>(&'a self, place: Place<'a>) -> Result<Place<'a>, String> {
-        self.deref_within(place, HOPS_MAX)
+        let mut steps = STEPS_MAX;
+        self.deref_within(place, HOPS_MAX, &mut steps)
     }
 
     /// What a reference that stands at `from` leads to, which may be another reference.
@@ -88,42 +101,58 @@ impl Library {
     /// # Errors
     /// Why it leads nowhere.
     pub fn follow<'a>(&'a self, from: Place<'a>, reference: &str) -> Result<Place<'a>, String> {
-        self.follow_within(from, reference, HOPS_MAX)
+        let mut steps = STEPS_MAX;
+        self.follow_within(from, reference, HOPS_MAX, &mut steps)
     }
 
-    fn deref_within<'a>(&'a self, mut place: Place<'a>, hops: usize) -> Result<Place<'a>, String> {
+    fn deref_within<'a>(&'a self, mut place: Place<'a>, hops: usize, steps: &mut usize) -> Result<Place<'a>, String> {
         for hops in (0..=hops).rev() {
             match place.value.get("$ref") {
                 None => return Ok(place),
-                Some(Value::String(reference)) => place = self.follow_within(place, reference, hops)?,
+                Some(Value::String(reference)) => place = self.follow_within(place, reference, hops, steps)?,
                 Some(_) => return Err("a \"$ref\" is no text".to_owned()),
             }
         }
-        Err("a \"$ref\" leads through too many others, or in a circle".to_owned())
+        Err(TOO_MANY.to_owned())
     }
 
-    fn follow_within<'a>(&'a self, from: Place<'a>, reference: &str, hops: usize) -> Result<Place<'a>, String> {
-        let Some(hops) = hops.checked_sub(1) else {
-            return Err("a \"$ref\" leads through too many others, or in a circle".to_owned());
+    fn follow_within<'a>(
+        &'a self,
+        from: Place<'a>,
+        reference: &str,
+        hops: usize,
+        steps: &mut usize,
+    ) -> Result<Place<'a>, String> {
+        let (Some(hops), Some(steps_left)) = (hops.checked_sub(1), steps.checked_sub(1)) else {
+            return Err(TOO_MANY.to_owned());
         };
+        *steps = steps_left;
         let (file, pointer) = reference.split_once('#').unwrap_or((reference, ""));
         let document = match file {
             "" => from.document,
             file => self.beside(from.document, file).and_then(|path| self.number_of(&path)).ok_or_else(|| {
-                format!("the \"$ref\" {reference:?} leads to no file of this folder that can be read")
+                let why = if self.is_folder {
+                    "leads to no file of this folder that can be read"
+                } else {
+                    "leads out of the document, which is read alone; name the folder of both instead of the document"
+                };
+                format!("the \"$ref\" {reference:?} {why}")
             })?,
         };
         let (_, root) = self.documents.get(document).ok_or("a document is missing")?;
         let root = Place { document, value: root };
         // Some documents do not percent-encode their pointers, though they are parts of an address.
         let target = self
-            .walk(root, &percent_decoded(pointer), hops)
-            .or_else(|| if pointer.contains('%') { self.walk(root, pointer, hops) } else { None });
-        target.ok_or_else(|| format!("the \"$ref\" {reference:?} leads nowhere"))
+            .walk(root, &percent_decoded(pointer), hops, steps)
+            .or_else(|| if pointer.contains('%') { self.walk(root, pointer, hops, steps) } else { None });
+        target.ok_or_else(|| match *steps {
+            0 => TOO_MANY.to_owned(),
+            _ => format!("the \"$ref\" {reference:?} leads nowhere"),
+        })
     }
 
     /// Walks a JSON pointer (RFC 6901), through references where the value itself has no such part.
-    fn walk<'a>(&'a self, root: Place<'a>, pointer: &str, hops: usize) -> Option<Place<'a>> {
+    fn walk<'a>(&'a self, root: Place<'a>, pointer: &str, hops: usize, steps: &mut usize) -> Option<Place<'a>> {
         let mut place = root;
         for token in pointer.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/')) {
             let token = token.replace("~1", "/").replace("~0", "~");
@@ -133,7 +162,8 @@ impl Library {
             };
             place = step(place).or_else(|| {
                 let reference = place.value.get("$ref")?.as_str()?;
-                step(self.deref_within(self.follow_within(place, reference, hops).ok()?, hops).ok()?)
+                let target = self.follow_within(place, reference, hops, steps).ok()?;
+                step(self.deref_within(target, hops, steps).ok()?)
             })?;
         }
         (pointer.is_empty() || pointer.starts_with('/')).then_some(place)
@@ -261,6 +291,24 @@ mod tests {
         assert!(reason.contains("circle"), "{reason}");
         let odd = json!({ "$ref": 3 });
         assert!(library.deref(library.root().at(&odd)).is_err());
+    }
+
+    #[test]
+    fn references_that_multiply_are_given_up() {
+        // Each level passes twenty times through the one below it, within the hops: 2 * 20^12 steps if all were taken.
+        let level =
+            |k: usize, below: String| json!({ "a": { "$ref": below }, "up": { "$ref": format!("#/O{}", k + 1) } });
+        let mut root = json!({ "O0": level(0, "#/O0".to_owned()), "odd": { "$ref": "#/odd/x%" } });
+        for k in 1..=12 {
+            root[format!("O{k}")] = level(k, format!("#/O{}{}/up", k - 1, "/a".repeat(20)));
+        }
+        let library = library(root, &[]);
+        for reference in ["#/O12/a/a", "#/odd/x%"] {
+            let start = json!({ "$ref": reference });
+            let reason = library.deref(library.root().at(&start)).err().unwrap_or_default();
+            assert!(reason.contains("too many"), "{reference}: {reason}");
+        }
+        assert!(library.follow(library.root(), "#/O0/a/a/a/up").is_ok());
     }
 
     #[test]

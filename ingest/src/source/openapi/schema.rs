@@ -10,6 +10,8 @@
 //! because alternatives that were shortened may no longer exclude each other. What one direction does not carry is left out:
 //! `readOnly` properties of a request, `writeOnly` ones of a response.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use self::keywords::{TYPES, kind, own_keywords};
@@ -224,17 +226,25 @@ impl<'a> Writer<'a> {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
         out.entry("type").or_insert("object".into());
         let Some(below) = levels.checked_sub(1) else { return Ok(()) };
-        let is_required = |name: &str, property: &Value| {
-            // Some write draft 3's form, which says it of the property.
-            array(schema, "required").any(|required| required.as_str() == Some(name))
-                || property.get("required") == Some(&Value::Bool(true))
-        };
-        let mut entries: Vec<(bool, &String, &Value)> =
-            properties.iter().map(|(name, property)| (is_required(name, property), name, property)).collect();
-        entries.sort_by_key(|&(required, name, _)| (!required, name));
-        let (mut written, mut required_names, mut whole) = (Map::new(), Vec::new(), true);
-        for (required, name, property) in entries {
+        // What is required comes first. Nothing is made of all names: a document may hold half a million, and refer to them from
+        // each operation.
+        let listed = array(schema, "required").map(|name| (true, name.as_str()));
+        let others = properties.keys().map(|name| (false, Some(name.as_str())));
+        let (mut written, mut required_names, mut whole) = (Map::new(), BTreeSet::new(), true);
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for (is_listed, name) in listed.chain(others) {
+            if !is_listed && name.is_some_and(|name| seen.contains(name)) {
+                continue;
+            }
             self.spend(1)?;
+            if self.plan.truncates && self.bytes_left == 0 {
+                whole = false;
+                break;
+            }
+            let Some((name, property)) = name.and_then(|name| Some((name, properties.get(name)?))) else { continue };
+            if !seen.insert(name) {
+                continue;
+            }
             if self.is_of_the_other_direction(property) {
                 whole = false;
                 continue;
@@ -244,15 +254,16 @@ impl<'a> Writer<'a> {
                 break;
             }
             self.spend(name.len() + 4)?;
-            if required {
+            // Some write draft 3's form, which says it of the property.
+            if is_listed || property.get("required") == Some(&Value::Bool(true)) {
                 self.spend(name.len() + 3)?;
-                required_names.push(Value::from(name.as_str()));
+                required_names.insert(name);
             }
-            written.insert(name.clone(), self.schema(place.at(property), below, nesting)?.into());
+            written.insert(name.to_owned(), self.schema(place.at(property), below, nesting)?.into());
         }
         out.insert("properties".to_owned(), written.into());
         if !required_names.is_empty() {
-            out.insert("required".to_owned(), required_names.into());
+            out.insert("required".to_owned(), required_names.into_iter().collect());
         }
         let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         if closed && whole && !schema.contains_key("patternProperties") && !schema.contains_key("allOf") {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use reqwest::Url;
+use sha2::{Digest, Sha256};
+use shortlist_index::hex;
 
 use super::parse::DOCUMENT_BYTES_MAX;
 use crate::error::SourceError;
@@ -52,6 +54,11 @@ impl Web {
     /// The address, without what may be secret.
     pub fn shown(&self) -> String {
         printable(&self.url)
+    }
+
+    /// SHA-256 of the whole address, in hexadecimal, for its query may hold a key.
+    pub fn address_sha256(&self) -> String {
+        hex(&Sha256::digest(self.url.as_str()))
     }
 
     /// The document; `None` when it is what it was when it had `etag`.

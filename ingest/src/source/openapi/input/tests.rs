@@ -95,7 +95,7 @@ fn without_what_it_is_called_with_there_is_no_tool() {
     check(json!({ "parameters": [{ "$ref": "#/nowhere" }] }), "leads nowhere");
     check(json!({ "parameters": vec![json!({}); PARAMETERS_MAX + 1] }), "2000 parameters");
     check(json!({ "requestBody": [] }), "not an object");
-    check(json!({ "requestBody": { "$ref": "other.yaml" } }), "no file of this folder");
+    check(json!({ "requestBody": { "$ref": "other.yaml" } }), "name the folder");
     check(json!({ "requestBody": { "content": [] } }), "not an object");
     check(json!({ "requestBody": { "content": { "application/json": 3 } } }), "\"application/json\"");
 }

@@ -75,7 +75,29 @@ pub(super) fn own_keywords(schema: &Map<String, Value>, plan: Plan) -> Map<Strin
 }
 
 fn is_small(value: &Value, plan: Plan) -> bool {
-    !value.is_null() && !is_deeper(value, VALUE_DEPTH_MAX) && value.to_string().len() <= plan.enum_bytes
+    !value.is_null() && left_after(value, plan.enum_bytes).is_some() && !is_deeper(value, VALUE_DEPTH_MAX)
+}
+
+/// What is left of so many bytes after the value's text; `None` for a longer one, of which no more than that is looked at.
+fn left_after(value: &Value, left: usize) -> Option<usize> {
+    match value {
+        // The brackets and commas come first, so that a long list ends at once.
+        Value::Array(items) => {
+            let left = left.checked_sub(1 + items.len().max(1))?;
+            items.iter().try_fold(left, |left, item| left_after(item, left))
+        }
+        Value::Object(map) => {
+            let left = left.checked_sub(1 + map.len().max(1) + map.len())?;
+            map.iter().try_fold(left, |left, (key, value)| left_after(value, left_after_text(key, left)?))
+        }
+        Value::String(text) => left_after_text(text, left),
+        scalar => left.checked_sub(scalar.to_string().len()),
+    }
+}
+
+fn left_after_text(text: &str, left: usize) -> Option<usize> {
+    // What has to be escaped only makes it longer.
+    if text.len() > left { None } else { left.checked_sub(Value::from(text).to_string().len()) }
 }
 
 /// The type, with `null` where the document says `nullable`; nothing where it is none of JSON Schema's.
@@ -83,7 +105,7 @@ pub(super) fn kind(schema: &Map<String, Value>) -> Option<Value> {
     let known = |value: &Value| value.as_str().filter(|kind| TYPES.contains(kind)).map(str::to_owned);
     let mut kinds: Vec<String> = match schema.get("type")? {
         Value::String(kind) if kind == "file" => vec!["string".to_owned()],
-        Value::Array(kinds) => kinds.iter().map(known).collect::<Option<_>>()?,
+        Value::Array(kinds) if kinds.len() <= TYPES.len() => kinds.iter().map(known).collect::<Option<_>>()?,
         kind => vec![known(kind)?],
     };
     if schema.get("nullable") == Some(&Value::Bool(true)) {

@@ -93,6 +93,18 @@ fn each_direction_has_its_own_properties() {
 }
 
 #[test]
+fn values_are_as_long_as_their_text() {
+    for value in
+        [json!("\"\n\u{e9}"), json!([]), json!({}), json!([1, -2.5, true]), json!({ "k\n": ["a", 1], "l": "" })]
+    {
+        let padding = 2_000 - json!([value, ""]).to_string().len();
+        let fits = json!({ "enum": [value, "x".repeat(padding)] });
+        check(fits.clone(), fits);
+        check(json!({ "enum": [value, "x".repeat(padding + 1)] }), json!({}));
+    }
+}
+
+#[test]
 fn circles_end_in_the_name() {
     let schemas = json!({
         "x": { "$ref": "#/Node" },
@@ -139,6 +151,19 @@ fn what_explodes_stays_within_its_budget_and_keeps_what_is_required() {
     let mut schemas: Map<String, Value> = (0..12).map(|i| (format!("A{i}"), branches(i + 1))).collect();
     schemas.insert("x".to_owned(), json!({ "$ref": "#/A0" }));
     written(schemas.into(), Direction::Request);
+
+    // What is not written must not be looked at to its end either, at each of some thousand places.
+    let names: Vec<String> = (0..200_000).rev().map(|i| format!("field{i:06}")).collect();
+    let fields: Map<String, Value> = names.iter().map(|name| (name.clone(), json!({}))).collect();
+    let long = json!({ "required": names, "properties": fields });
+    let values: Vec<usize> = (0..200_000).collect();
+    let wide = json!({ "type": vec!["string"; 200_000], "enum": values, "default": values });
+    let branches = |to: &str| vec![json!({ "$ref": to }); 5_000];
+    let schemas = json!({ "x": { "allOf": branches("#/long") }, "long": long });
+    let required = written(schemas, Direction::Request)["required"].clone();
+    assert_eq!(required.as_array().and_then(|names| names.last()), Some(&json!("field199999")));
+    let schemas = json!({ "x": { "allOf": branches("#/wide") }, "wide": wide });
+    assert_eq!(written(schemas, Direction::Request), json!({}));
 
     let values: Vec<String> = (0..2_000).map(|i| format!("value {i}")).collect();
     check(json!({ "type": "string", "enum": values }), json!({ "type": "string" }));
