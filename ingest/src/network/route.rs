@@ -10,6 +10,9 @@ use super::error::NetworkError;
 use super::guard::{Guard, blocking};
 use super::url::is_loopback;
 
+/// Stands for a proxy of the environment that cannot be used: [`Routes::of`] refuses the addresses behind it.
+const UNUSABLE: &str = "socks5://unusable.invalid";
+
 /// Which proxy stands before which address.
 pub(super) struct Routes(Matcher);
 
@@ -22,17 +25,23 @@ pub(super) struct Route {
 impl Routes {
     /// By `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub(super) fn from_env() -> Self {
-        Self(Matcher::from_env())
+        // There, a header of whoever asks would be HTTP_PROXY, and the matcher takes none.
+        if env::var_os("REQUEST_METHOD").is_some() {
+            return Self(Matcher::from_env());
+        }
+        let builder = Matcher::builder().all(named(["ALL_PROXY", "all_proxy"])).no(excepted());
+        let builder = builder.http(named(["HTTP_PROXY", "http_proxy"])).https(named(["HTTPS_PROXY", "https_proxy"]));
+        Self(builder.build())
     }
 
     /// Everything through one proxy, but for what `NO_PROXY` names.
     pub(super) fn through(proxy: &str) -> Result<Self, NetworkError> {
         let url = Url::parse(proxy).map_err(|error| wrong(&format!("it is no address: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        // As it is written, it may have a blank or a letter that the matcher does not take.
+        if !matches!(url.scheme(), "http" | "https") || !is_usable(url.as_str()) {
             return Err(wrong("it is no http:// or https:// address"));
         }
-        let not = env::var("NO_PROXY").or_else(|_| env::var("no_proxy")).unwrap_or_default();
-        Ok(Self(Matcher::builder().all(proxy).no(not).build()))
+        Ok(Self(Matcher::builder().all(url.as_str()).no(excepted()).build()))
     }
 
     /// The proxy before an address. A proxy cannot reach this machine's own, so there is none before those.
@@ -44,9 +53,29 @@ impl Routes {
         let Some(intercept) = self.0.intercept(&uri) else { return Ok(None) };
         match (intercept.uri().scheme_str(), intercept.uri().host()) {
             (Some("http" | "https"), Some(host)) => Ok(Some(Route { host: host.to_owned(), intercept })),
-            _ => Err(wrong("the environment names one that is no http:// or https:// address")),
+            _ => Err(wrong("the environment names one that is no http:// or https:// address, percent-encoded")),
         }
     }
+}
+
+/// What is reached without a proxy.
+fn excepted() -> String {
+    env::var("NO_PROXY").or_else(|_| env::var("no_proxy")).unwrap_or_default()
+}
+
+/// The proxy that one of these variables names, by the first that is set; empty for none.
+fn named(variables: [&str; 2]) -> String {
+    let value = variables.iter().find_map(env::var_os).unwrap_or_default();
+    match value.into_string() {
+        Ok(proxy) if proxy.is_empty() || is_usable(&proxy) => proxy,
+        _ => UNUSABLE.to_owned(),
+    }
+}
+
+/// Whether the matcher can read the address. One that it cannot is no proxy to it, and everything would go straight.
+fn is_usable(proxy: &str) -> bool {
+    let Ok(anywhere) = "http://example.invalid/".parse() else { return false };
+    Matcher::builder().all(proxy).build().intercept(&anywhere).is_some()
 }
 
 impl Route {

@@ -346,7 +346,8 @@ fn a_proxy_resolves_names_and_forwards_both_schemes() {
     // Nobody on this side knows the hub, and the proxy itself stands at an address that no source may reach.
     let through = |proxy: &ForwardProxy| {
         let config = NetworkConfig {
-            proxy: Some(format!("http://me:pr0xy@proxy.example:{}", proxy.address.port())),
+            // Neither the blank nor the letter is of an address as it is sent.
+            proxy: Some(format!(" http://me:pr^0xy@proxy.example:{}", proxy.address.port())),
             ca_file: Some(ca_file.clone()),
             ..NetworkConfig::default()
         };
@@ -360,7 +361,7 @@ fn a_proxy_resolves_names_and_forwards_both_schemes() {
     assert_eq!(body(get(&client(&network, url, None), url)), "hello");
     let asked = proxy.take_asked();
     assert_eq!((asked[0].method.as_str(), asked[0].target.as_str()), ("GET", url));
-    assert_eq!(asked[0].header("proxy-authorization"), Some("Basic bWU6cHIweHk="));
+    assert_eq!(asked[0].header("proxy-authorization"), Some("Basic bWU6cHJeMHh5"));
 
     // A literal address is checked all the same, and the proxy's own name is not a source's to reach.
     for url in ["http://10.0.0.1/", "https://169.254.169.254/latest/", "http://[fd00::1]/"] {
@@ -376,7 +377,7 @@ fn a_proxy_resolves_names_and_forwards_both_schemes() {
     assert_eq!(body(get(&client(&network, url, Some("s3cret")), url)), "encrypted");
     let asked = proxy.take_asked();
     assert_eq!((asked[0].method.as_str(), asked[0].target.as_str()), ("CONNECT", "hub.example:443"));
-    assert_eq!(asked[0].header("proxy-authorization"), Some("Basic bWU6cHIweHk="));
+    assert_eq!(asked[0].header("proxy-authorization"), Some("Basic bWU6cHJeMHh5"));
     assert_eq!(asked[0].header("authorization"), None, "the proxy sees no credentials of the hub's");
     let asked = peer.take_asked();
     assert_eq!(asked[0].header("authorization"), Some("Bearer s3cret"));
@@ -385,7 +386,8 @@ fn a_proxy_resolves_names_and_forwards_both_schemes() {
 
 #[test]
 fn a_proxy_that_is_no_address_is_refused_without_its_password() {
-    for proxy in ["proxy example", "socks5://me:pr0xy@proxy.example", "ftp://me:pr0xy@proxy.example"] {
+    let schemes = ["socks5://me:pr0xy@proxy.example", "ftp://me:pr0xy@proxy.example"];
+    for proxy in ["proxy example", "http://me:pr0xy@prox{y.example"].into_iter().chain(schemes) {
         let config = NetworkConfig { proxy: Some(proxy.to_owned()), ..NetworkConfig::default() };
         let error = Network::new(&config).map(|_| ()).expect_err("no proxy").to_string();
         assert!(error.contains("proxy of [network]") && !error.contains("pr0xy@"), "{error}");
@@ -429,6 +431,10 @@ fn child() {
     let network = network(&["127.0.0.0/8"], &[("direct.example", &[&["127.0.0.1"]])]);
     assert_eq!(body(get(&client(&network, &proxied, None), &proxied)), "hello");
     assert_eq!(body(get(&client(&network, &direct, None), &direct)), "hello");
+    let encrypted = "https://hub.example/catalog";
+    let refused = refusal(get(&client(&network, encrypted, None), encrypted));
+    assert!(matches!(refused, NetworkError::Config { key: "proxy", .. }), "{refused}");
+    assert!(!refused.to_string().contains("pr^0xy"), "{refused}");
 }
 
 #[test]
@@ -440,6 +446,7 @@ fn the_environments_proxy_is_used_but_for_what_it_excepts() {
         .env(PROXIED, "http://hub.example/catalog")
         .env(DIRECT, peer.url_as("direct.example", "/"))
         .env("HTTP_PROXY", format!("http://127.0.0.1:{}", proxy.address.port()))
+        .env("HTTPS_PROXY", "http://me:pr^0xy@127.0.0.1:1")
         .env("NO_PROXY", "direct.example")
         .output()
         .expect("a child");
