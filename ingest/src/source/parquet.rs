@@ -4,7 +4,8 @@
 //! `id`, `namespace`, `name` (each must be there), `description`, `title` and `version` are texts; `input_schema` and
 //! `output_schema` are JSON as text; `tags` is a list of texts, `required_scopes` a list of lists of texts, `deprecation` a
 //! text or a boolean; `annotations` and `execution` are structs. A null is what an absent key is in JSON. Other columns are
-//! not read.
+//! not read. A column is plain or packed by Snappy or zstd. Another packing is refused, gzip too: its decoder unpacks whatever
+//! comes, however little a page says that it holds.
 //!
 //! A row that cannot be taken is rejected with its number, and the rest goes on. A column of another type ends the pass, and
 //! so does a file that is damaged: half a catalog would look like a catalog with tools removed.
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
 
 use self::columns::Columns;
 use super::exchange::{CatalogFile, Line, RECORD_BYTES_MAX, RECORDS_MAX, Seen, UNPACKED_BYTES_MAX};
@@ -29,12 +31,13 @@ pub const SOURCE_TYPE: &str = "parquet";
 
 /// The largest description of a file's own layout; 1,000 row groups of ten columns have less than one megabyte.
 const FOOTER_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// The most bytes of a column in a row group, unpacked: pages are unpacked whole.
+/// The most bytes of a column in a row group, unpacked, by what the footer says. Pages are unpacked whole, each to no more than it
+/// says itself, which is 2 GiB at most.
 const CHUNK_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Rows that are decoded together. Few, for a text that stands once in a file's dictionary may be that of every row.
 const BATCH_ROWS: usize = 256;
 
-/// A Parquet file, with its columns plain or packed by Snappy, zstd or gzip.
+/// A Parquet file, with its columns plain or packed by Snappy or zstd.
 #[derive(Clone, Debug)]
 pub struct Parquet(CatalogFile);
 
@@ -63,6 +66,10 @@ impl Parquet {
             n_rows += u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
             let leaves = columns.leaves(builder.parquet_schema());
             for chunk in leaves.into_iter().filter_map(|leaf| group.columns().get(leaf)) {
+                if let Some(codec) = unread_codec(chunk.compression()) {
+                    let reason = format!("is packed by {codec}; columns may be plain, or packed by Snappy or zstd");
+                    return Err(SourceError::NoCatalog { name: catalog.name.clone(), detail: self.said(&reason) });
+                }
                 let unpacked = u64::try_from(chunk.uncompressed_size()).unwrap_or(u64::MAX);
                 n_bytes += unpacked;
                 if unpacked > CHUNK_BYTES_MAX {
@@ -125,6 +132,17 @@ impl Source for Parquet {
             }
         }
         catalog.complete(state)
+    }
+}
+
+/// The packing's name, where it is none that is read: those give no more bytes than a page says.
+fn unread_codec(compression: Compression) -> Option<&'static str> {
+    match compression {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => None,
+        Compression::GZIP(_) => Some("gzip"),
+        Compression::BROTLI(_) => Some("brotli"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
+        Compression::LZO => Some("LZO"),
     }
 }
 
