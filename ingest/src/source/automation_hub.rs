@@ -8,8 +8,8 @@
 //!
 //! An ETag vouches for one address, so the state remembers one for each page, and the catalog counts as unchanged when
 //! every page answers 304. A deployment whose first page's ETag covers the catalog says so ([`EtagCovers::Catalog`]) and
-//! is asked once. The same question is put after a read: a catalog that changed while it was read may have moved an action
-//! from a page not yet read to one already read, so it is read again.
+//! is asked once, and its other pages need none. The same question is put after a read: a catalog that changed while it was
+//! read may have moved an action from a page not yet read to one already read, so it is read again.
 //!
 //! A pass that dies leaves its pages in a journal, and the next goes on at the cursor after them. What
 //! it resumes is asked with everything else whether it is still current, so a resumed pass is as good as one without a break.
@@ -205,9 +205,7 @@ impl Source for AutomationHub {
             // What was resumed may well be old by now, and is no sign of a catalog that never rests.
             n_reads += usize::from(journal.n_replayed() == 0);
             let is_good = match &reading {
-                Some(Reading { stamps, .. }) if stamps.iter().all(|(_, etag, _)| etag.is_some()) => {
-                    pass.still_current(stamps)?
-                }
+                Some(Reading { stamps, .. }) if pass.can_ask(stamps) => pass.still_current(stamps)?,
                 // Nobody can say, so what was read counts.
                 Some(_) => true,
                 None => false,

@@ -10,6 +10,7 @@ use shortlist_ingest::source::{Fetched, Record, Source, SourceState};
 use shortlist_ingest::testing::{Fault, HubServer, actions_of_jsonl, loopback};
 
 use crate::support::{Waits, action, actions, bearer, config, hub};
+use crate::wire::{Wire, reply};
 
 fn start(actions: Vec<Value>) -> HubServer {
     HubServer::start(actions).expect("a loopback port")
@@ -139,6 +140,30 @@ fn an_unchanged_catalog_costs_no_body() {
     check(hub(config("hub", &server)), 3);
     server.with_catalog_etag();
     check(hub(AutomationHubConfig { etag_covers: EtagCovers::Catalog, ..config("hub", &server) }), 1);
+}
+
+#[test]
+fn an_etag_that_covers_the_catalog_need_not_stand_on_every_page() {
+    let page = |id: &str, next: Value| json!({ "actions": [action(id, "x")], "nextCursor": next }).to_string();
+    let (first, second) = (page("a:b@1.0.0", json!("at-1")), page("a:c@1.0.0", Value::Null));
+    for etag_of_second in [None, Some("\"second\"")] {
+        let (first, second) = (first.clone(), second.clone());
+        let server =
+            Wire::start(move |asked, to| match (asked.target.contains("cursor="), asked.header("if-none-match")) {
+                (true, _) => {
+                    let etag: Vec<(&str, &str)> = etag_of_second.map(|etag| ("ETag", etag)).into_iter().collect();
+                    reply(to, "200 OK", &etag, second.as_bytes())
+                }
+                (false, Some("\"all\"")) => reply(to, "304 Not Modified", &[("ETag", "\"all\"")], b""),
+                (false, _) => reply(to, "200 OK", &[("ETag", "\"all\"")], first.as_bytes()),
+            });
+        let config = AutomationHubConfig::new("hub", &server.url(""));
+        let source = hub(AutomationHubConfig { etag_covers: EtagCovers::Catalog, ..config });
+        let (records, state) = read(&source).expect("a pass");
+        assert_eq!(ids(&records), ["a:b@1.0.0", "a:c@1.0.0"]);
+        let again = source.fetch(Some(&state), &mut |_| panic!("nothing is to be given"));
+        assert_eq!(again.ok(), Some(Fetched::Unchanged));
+    }
 }
 
 #[test]
@@ -353,6 +378,15 @@ fn an_expired_cursor_starts_the_pass_again() {
     let source = hub(config("hub", &server));
     let (records, state) = read(&source).expect("a pass");
     assert_eq!(ids(&records), offered(&catalog));
+
+    // Some say of an expired cursor that they do not know it; the catalog is read all the same.
+    for status in [400, 404] {
+        server.plan([None, Some(Fault::Status(status, None))]);
+        let mut records = Vec::new();
+        let again = source.fetch(Some(&state), &mut |record| records.push(record));
+        assert!(matches!(again, Ok(Fetched::Complete(_))), "{status}: {again:?}");
+        assert_eq!(ids(&records), offered(&catalog), "{status}");
+    }
 
     server.expire_cursors(true);
     let error = source.fetch(Some(&state), &mut |_| {}).expect_err("no pass reaches the end");

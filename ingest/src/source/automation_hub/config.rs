@@ -62,7 +62,8 @@ pub enum EtagCovers {
     /// The page alone: every page is asked whether it changed.
     #[default]
     Page,
-    /// The whole catalog, by this deployment's word: the first page's answer speaks for all, in one request.
+    /// The whole catalog, by this deployment's word: the first page's answer speaks for all, in one request. The others may
+    /// have ETags of their own, or none.
     Catalog,
 }
 

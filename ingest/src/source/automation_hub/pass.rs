@@ -37,18 +37,28 @@ impl<'h> Pass<'h> {
         Self { hub, deadline: Instant::now() + hub.pass_timeout() }
     }
 
-    /// Whether the pages are what they were. Without ETags that cannot be asked, and the answer is no.
-    pub(super) fn still_current(&self, stamps: &[Stamp]) -> Result<bool, SourceError> {
-        let covers = self.hub.config.etag_covers;
-        let asked = match covers {
+    /// The pages that speak for all.
+    fn speakers<'s>(&self, stamps: &'s [Stamp]) -> &'s [Stamp] {
+        match self.hub.config.etag_covers {
             EtagCovers::Page => stamps,
             EtagCovers::Catalog => stamps.get(..1).unwrap_or_default(),
-        };
-        if asked.is_empty() || asked.iter().any(|(_, etag, _)| etag.is_none()) {
+        }
+    }
+
+    /// Whether it can be asked if the pages are what they were: not without ETags.
+    pub(super) fn can_ask(&self, stamps: &[Stamp]) -> bool {
+        let speakers = self.speakers(stamps);
+        !speakers.is_empty() && speakers.iter().all(|(_, etag, _)| etag.is_some())
+    }
+
+    /// Whether the pages are what they were. Where that cannot be asked, the answer is no.
+    pub(super) fn still_current(&self, stamps: &[Stamp]) -> Result<bool, SourceError> {
+        if !self.can_ask(stamps) {
             return Ok(false);
         }
-        for (cursor, etag, digest) in asked {
-            match self.get(&self.hub.page_url(cursor.as_deref()), etag.as_deref())? {
+        let covers = self.hub.config.etag_covers;
+        for (cursor, etag, digest) in self.speakers(stamps) {
+            match self.get_again(cursor.as_deref(), etag.as_deref())? {
                 Got::NotModified => {}
                 // Some hubs send ETags and ignore the question, or make a new ETag for each answer. The same bytes prove
                 // a page, but not what else a catalog's ETag speaks for.
@@ -67,8 +77,7 @@ impl<'h> Pass<'h> {
         Ok(true)
     }
 
-    /// Reads every page, those of an unfinished pass from its journal. `None` when a cursor expired or the catalog's ETag
-    /// changed on the way: start again.
+    /// Reads every page, those of an unfinished pass from its journal. `None` when a cursor expired: start again.
     pub(super) fn read(&self, journal: &mut Journal) -> Result<Option<Reading>, SourceError> {
         let mut reading = Reading { records: Vec::new(), stamps: Vec::new(), n_bytes: 0 };
         let mut seen = HashSet::new();
@@ -79,20 +88,19 @@ impl<'h> Pass<'h> {
             let is_new = replayed.is_none();
             let (body, etag) = match replayed {
                 Some((body, etag)) => (body, Some(etag)),
-                None => match self.get(&url, None)? {
-                    Got::Page { body, etag } => (body, etag),
-                    Got::Gone if cursor.is_some() => return Ok(None),
-                    Got::Gone | Got::NotModified => {
-                        let detail = "the first page exists and is sent when it is asked for";
-                        return Err(contract(&self.hub.config.name, &url, detail));
+                None => {
+                    let is_resumed = journal.n_replayed() > 0;
+                    let got = if is_resumed { self.get_again(cursor.as_deref(), None) } else { self.get(&url, None) };
+                    match got? {
+                        Got::Page { body, etag } => (body, etag),
+                        Got::Gone if cursor.is_some() => return Ok(None),
+                        Got::Gone | Got::NotModified => {
+                            let detail = "the first page exists and is sent when it is asked for";
+                            return Err(contract(&self.hub.config.name, &url, detail));
+                        }
                     }
-                },
+                }
             };
-            let first_etag = reading.stamps.first().map(|(_, etag, _)| etag);
-            let covers_catalog = self.hub.config.etag_covers == EtagCovers::Catalog;
-            if covers_catalog && first_etag.is_some_and(|first| *first != etag) {
-                return Ok(None);
-            }
             reading.n_bytes = reading.n_bytes.saturating_add(body.len() as u64);
             self.check_size(&reading)?;
             let page = Page::parse(&body, &self.hub.config, &url)?;
@@ -113,6 +121,15 @@ impl<'h> Pass<'h> {
                 return Err(contract(&self.hub.config.name, &url, detail));
             }
             cursor = Some(next);
+        }
+    }
+
+    /// Gets a page by a cursor that may be of an earlier pass. Hubs say of one that has expired what they say of one that
+    /// they never gave, and that is not always 410.
+    fn get_again(&self, cursor: Option<&str>, etag: Option<&str>) -> Result<Got, SourceError> {
+        match self.get(&self.hub.page_url(cursor), etag) {
+            Err(SourceError::Status { status: 400 | 404, .. }) if cursor.is_some() => Ok(Got::Gone),
+            got => got,
         }
     }
 
