@@ -23,7 +23,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shortlist_index::{
-    Decisions, Embedder, NewDelta, NewGeneration, Snapshot, SourceReport, SourceStatuses, Store, WriteLock,
+    Decisions, Embedder, NewDelta, NewGeneration, Snapshot, SourceReport, SourceStatus, SourceStatuses, Store,
+    WriteLock,
 };
 
 use self::observer::Steps;
@@ -46,7 +47,8 @@ pub struct SyncOptions {
     pub handling: BTreeMap<String, Handling>,
     /// Sources whose reading is taken in this pass however much it shrank: an operator's word.
     pub accept_shrink: BTreeSet<String>,
-    /// The sources to read; the others keep their tools. `None` reads all.
+    /// The sources to read; the others keep their tools. `None` reads all. One that was well and whose tools were lost here is
+    /// read as well.
     pub due: Option<BTreeSet<String>>,
     /// How much of the base a delta may add or hide, in hundredths of its tools; beyond it the generation is built whole. A
     /// delta is searched as well, but written anew by each pass. 0: always whole.
@@ -76,8 +78,9 @@ impl Default for SyncOptions {
 /// seen by this model, and one build of the index, or of a small delta over it where little changed.
 ///
 /// # Errors
-/// [`SyncError`] when another process is writing, when no source could be read and nothing is served, when the model
-/// fails, or when the disk refuses. What served before still does.
+/// [`SyncError`] when another process is writing, when no source could be read and nothing is served, when a source has a
+/// quarantine and what operators decided cannot be read, when the model fails, or when the disk refuses. What served before
+/// still does.
 pub fn sync(
     sources: &[Box<dyn Source>],
     store: &Store,
@@ -127,24 +130,40 @@ fn read(
     let Begun { store, lock, parent, now, warnings } = begun;
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let default = Handling::default();
-    // Without the decisions nothing is approved but what is served.
-    let before = store.decisions().unwrap_or_else(|error| {
-        warnings.push(error.to_string());
-        Decisions::default()
-    });
+    // What cannot be read of them is begun anew after the readings, with a warning.
+    let statuses = store.statuses().unwrap_or_default();
+    let is_read = |source: &dyn Source| {
+        let was_well = |status: &SourceStatus| status.succeeded_unix_s.is_some() && status.n_failures == 0;
+        options.due.as_ref().is_none_or(|due| due.contains(source.name()))
+            // Its tools were lost here, and would be missed until its turn.
+            || (parent.known(source).is_none() && statuses.get(source.name()).is_some_and(was_well))
+    };
+    let handling_of = |source: &dyn Source| options.handling.get(source.name()).unwrap_or(&default);
+    let may_wait = |source: &dyn Source| is_read(source) && !quarantine::accepts_all(handling_of(source));
+    let before = match store.decisions() {
+        // Without them what was rejected could be served, and what comes back with another text.
+        Err(error) if sources.iter().any(|source| may_wait(source.as_ref())) => return Err(error.into()),
+        // Nobody asks for them. Nothing is learned either, so the file stays as it is.
+        before => before.unwrap_or_else(|error| {
+            warnings.push(error.to_string());
+            Decisions::default()
+        }),
+    };
     let mut decisions = before.clone();
     for source in sources {
-        if options.due.as_ref().is_some_and(|due| !due.contains(source.name())) {
+        if !is_read(source.as_ref()) {
             readings.insert(source.name().to_owned(), Reading::not_due(source.as_ref(), parent.report(source.name())));
             continue;
         }
         steps.begin(SyncStep::Fetch(source.name().to_owned()));
         let known = parent.known(source.as_ref());
-        let handling = options.handling.get(source.name()).unwrap_or(&default);
+        let handling = handling_of(source.as_ref());
         let terms = Terms {
             handling,
             read_anew: options.fresh
-                || known.is_some_and(|report| quarantine::is_decided(report, handling, &decisions)),
+                || known.is_some_and(|report| {
+                    quarantine::is_decided(report, || parent.refs_of(source.name()), handling, &decisions)
+                }),
             accept_shrink: options.accept_shrink.contains(source.name()),
             now: *now,
         };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shortlist_index::{Embedder, Store, StoreError};
+use shortlist_index::{Embedder, Health, SourceStatuses, Store, StoreError};
 
 use crate::schedule::Schedule;
 use crate::source::Source;
@@ -31,7 +31,9 @@ pub enum Wake {
 /// time of its reading. `on_pass` hears the result of each pass. Ends at [`Wake::Stop`] in `wakes`, between two passes;
 /// `waker` is the channel's other end.
 ///
-/// The sources, and so the configuration, stay those that it was started with.
+/// The sources, and so the configuration, stay those that it was started with. What was planned before stands, but every
+/// source is due at once where the generation that serves has others than these; so is one that could not be opened, and one
+/// of `options.accept_shrink`: its next reading that succeeds is taken however much it shrank, and those after that are not.
 pub fn watch(
     sources: &[Box<dyn Source>],
     store: &Store,
@@ -44,17 +46,20 @@ pub fn watch(
     let interval = |source: &dyn Source| options.handling.get(source.name()).cloned().unwrap_or_default().every;
     let intervals: BTreeMap<String, Duration> =
         sources.iter().map(|source| (source.name().to_owned(), interval(source.as_ref()))).collect();
-    // What cannot be read is begun anew by the first pass, which also says so.
-    let before = store.statuses().unwrap_or_default();
-    let mut schedule = Schedule::new(&intervals, &before, unix_ms(), seed());
+    let mut schedule = Schedule::new(&intervals, &planned(store, &intervals, options), unix_ms(), seed());
+    let mut accept_shrink = options.accept_shrink.clone();
     let stopped = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let mut heard: BTreeSet<&str> = BTreeSet::new();
         loop {
             let due = schedule.due(unix_ms());
             if !due.is_empty() {
-                let only = SyncOptions { due: Some(due.clone()), ..options.clone() };
+                let (due_now, accept) = (Some(due.clone()), accept_shrink.clone());
+                let only = SyncOptions { due: due_now, accept_shrink: accept, ..options.clone() };
                 let result = sync(sources, store, embedder, observer, &only);
+                if let Ok(report) = &result {
+                    accept_shrink.retain(|name| health(report, name) != Some(Health::Ok));
+                }
                 plan(&mut schedule, &result, &due, sources);
                 note(store, &schedule);
                 on_pass(result.as_ref());
@@ -76,6 +81,23 @@ pub fn watch(
     });
 }
 
+/// How the sources are, with when they were to be read next where that still stands.
+fn planned(store: &Store, intervals: &BTreeMap<String, Duration>, options: &SyncOptions) -> SourceStatuses {
+    // What cannot be read is begun anew by the first pass, which also says so.
+    let mut statuses = store.statuses().unwrap_or_default();
+    let served = store.current().ok().flatten().and_then(|number| Store::manifest_in(&store.folder(number)).ok());
+    // A source that is no longer configured serves on until a pass, and one that was added waits for one.
+    let same = served.is_some_and(|manifest| manifest.sources.keys().eq(intervals.keys()));
+    for (name, status) in &mut statuses {
+        // What it lacked may be there now, and nobody is asked where it is not.
+        let unopened = status.n_failures > 0 && status.last_fault.as_ref().is_some_and(|f| f.class == "not_opened");
+        if !same || unopened || options.accept_shrink.contains(name) {
+            status.next_due_unix_s = None;
+        }
+    }
+    statuses
+}
+
 /// Waits for announcements until the watch ends.
 fn listen(source: &dyn Source, waker: &Sender<Wake>, stopped: &AtomicBool) {
     while !stopped.load(Ordering::Relaxed) {
@@ -89,6 +111,11 @@ fn listen(source: &dyn Source, waker: &Sender<Wake>, stopped: &AtomicBool) {
     }
 }
 
+/// What a pass says of a source's health; `None` where it was not read.
+fn health(report: &SyncReport, name: &str) -> Option<Health> {
+    report.sources.get(name)?.outcome.health()
+}
+
 /// Plans the next reading of each source that was due.
 fn plan(
     schedule: &mut Schedule,
@@ -100,14 +127,13 @@ fn plan(
     match result {
         Ok(report) => {
             for source in sources {
-                let health = report.sources.get(source.name()).and_then(|source| source.outcome.health());
-                if let Some(health) = health {
+                if let Some(health) = health(report, source.name()) {
                     schedule.ended(source.name(), health, source.fresh_for(), now);
                 }
             }
         }
         Err(SyncError::Store(StoreError::Busy(_))) => {
-            due.iter().for_each(|name| schedule.ended(name, shortlist_index::Health::Ok, Some(BUSY), now));
+            due.iter().for_each(|name| schedule.ended(name, Health::Ok, Some(BUSY), now));
         }
         Err(_) => schedule.postpone(due, now),
     }

@@ -187,7 +187,7 @@ pub enum StoreError {
     /// There is no such generation.
     #[error("there is no generation {0}; `shortlist generations list` shows those there are")]
     Missing(u64),
-    /// `sources.json` or `quarantine.json` is not one of this program's.
+    /// `sources.json` is not one of this program's.
     #[error("{path} cannot be used: {reason}; it is begun anew when it is written next", path = path.display())]
     Statuses {
         /// Which file.
@@ -195,8 +195,20 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// `quarantine.json` cannot be read, or is not one of this program's. It is never begun anew by itself, for what it held
+    /// would be forgotten.
+    #[error(
+        "{path} cannot be used: {reason}; mend it, or remove it: then nothing is approved but what serves, and what was rejected waits again",
+        path = path.display()
+    )]
+    Decisions {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is nothing to open.
-    #[error("{0} holds no generation yet; run `shortlist sync` or `shortlist demo` first")]
+    #[error("{0} holds no generation yet; run `shortlist sync` first, or name the home that has one with --home")]
     Empty(PathBuf),
     /// There are generations, and none of them opens.
     #[error("no generation in {home} opens; the newest: {newest}; run `shortlist sync` to build a new one")]

@@ -26,7 +26,8 @@ pub struct Decisions {
     pub approved: BTreeMap<String, String>,
     /// Texts that may not.
     pub refused: BTreeMap<String, String>,
-    /// The texts that tools had when they went, so that one that comes back with another text is no new tool.
+    /// The texts that tools had when they went, so that one that comes back with another text, or as another version, is no
+    /// new tool.
     pub gone: BTreeMap<String, String>,
 }
 
@@ -97,9 +98,13 @@ impl Store {
     /// What operators decided; nothing at first.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be read or is not one of this program's.
+    /// [`StoreError::Decisions`] when the file cannot be read or is not one of this program's.
     pub fn decisions(&self) -> Result<Decisions, StoreError> {
-        self.read_state(FILE, BYTES_MAX)
+        self.read_state(FILE, BYTES_MAX).map_err(|error| match error {
+            StoreError::Statuses { path, reason } => StoreError::Decisions { path, reason },
+            StoreError::Io { path, source, .. } => StoreError::Decisions { path, reason: source.to_string() },
+            other => other,
+        })
     }
 
     /// Replaces the decisions in one step.

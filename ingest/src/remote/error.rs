@@ -5,6 +5,8 @@ use std::error::Error as _;
 use shortlist_index::{InstallError, OpenError, StoreError};
 use thiserror::Error;
 
+use super::layout;
+
 /// The most characters of somebody else's message that are repeated.
 const REASON_CHARS_MAX: usize = 400;
 
@@ -58,7 +60,7 @@ pub enum RemoteError {
         highest: u64,
     },
     /// An object is not what it should be.
-    #[error("{object} is damaged or incomplete: {reason}; publish a new generation")]
+    #[error("{object} is damaged or incomplete: {reason}; {}", what_mends(.object))]
     Damaged {
         /// Which.
         object: String,
@@ -93,6 +95,19 @@ pub enum RemoteError {
     /// The runtime does not start.
     #[error("cannot start the threads for transfers: {0}")]
     Runtime(std::io::Error),
+}
+
+/// What to do about a damaged object.
+fn what_mends(object: &str) -> &'static str {
+    let mut parts = object.rsplit('/');
+    match (parts.next(), parts.next()) {
+        (Some(layout::CURRENT), _) => {
+            "restore it; or remove it, and publish a generation whose number is above all that were given out there"
+        }
+        // A file that is there, of its size, is not sent again.
+        (_, Some(layout::FILES)) => "remove it there if it is, and `shortlist publish --to` sends it again",
+        _ => "`shortlist publish --to` sends it again",
+    }
 }
 
 /// What an object store says, with its causes, without what is secret, and not too long.

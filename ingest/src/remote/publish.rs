@@ -11,9 +11,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shortlist_index::{Store, hex};
+use shortlist_index::{Store, StoreError, hex};
 
-use super::current::{Entry, State};
+use super::current::{Entry, Seen, State};
 use super::error::RemoteError;
 use super::{CONCURRENCY, PART_BYTES, Remote, Transfer, layout, local};
 
@@ -53,8 +53,8 @@ pub struct Published {
 impl Remote {
     /// Sends generation `number` of `store` and makes it the current one here. Sends only what is not there.
     ///
-    /// A generation that is kept here already is made current again, which is how to roll back; any other must have a
-    /// number above all that were ever given out here ([`State::highest`]).
+    /// A generation that is kept here already is made current again, which is how to roll back, even where `store` has it no
+    /// more; any other must have a number above all that were ever given out here ([`State::highest`]).
     ///
     /// # Errors
     /// [`RemoteError`]; what was current still is. [`RemoteError::Lost`] when somebody else published meanwhile.
@@ -66,6 +66,9 @@ impl Remote {
         options: &PublishOptions,
     ) -> Result<Published, RemoteError> {
         let folder = store.folder(number);
+        if !folder.is_dir() {
+            return self.publish_kept(number, options);
+        }
         let manifest = Store::manifest_in(&folder)?;
         let path = folder.join(layout::MANIFEST);
         let text = fs::read(&path).map_err(local("read", &path))?;
@@ -81,10 +84,9 @@ impl Remote {
         }
         self.runtime.block_on(async {
             let seen = self.read_current().await?;
-            let before = seen.state.clone();
-            self.check_number(before.as_ref(), &entry)?;
+            self.check_number(seen.state.as_ref(), &entry)?;
             let mut warnings = Vec::new();
-            let there = self.kept_files(before.as_ref(), &mut warnings).await;
+            let there = self.kept_files(seen.state.as_ref(), &mut warnings).await;
 
             // By content: two files of the same bytes are one object.
             let files: BTreeMap<&str, (PathBuf, u64)> = manifest
@@ -105,25 +107,56 @@ impl Remote {
             let object = layout::manifest(&entry.manifest);
             let put = self.store.put(&object, PutPayload::from(text)).await;
             put.map_err(|error| self.failed("write", &object, &error))?;
-
-            let changed = before.as_ref().is_none_or(|state| state.current != entry);
-            let next = State::after(before.clone(), entry.clone(), options.keep_older);
-            if before.as_ref() != Some(&next) {
-                self.replace_current(&seen.version, &next).await?;
-            }
-            let n_removed = self.sweep(&next, options.grace).await.unwrap_or_else(|error| {
-                warnings.push(format!("old generations were not removed: {error}"));
-                0
-            });
-            Ok(Published {
+            let published = Published {
                 generation: number,
-                changed,
+                changed: false,
                 n_sent: sent.len(),
                 bytes_sent: sent.iter().sum(),
-                n_removed,
+                n_removed: 0,
                 warnings,
-            })
+            };
+            self.make_current(seen, entry, published, options).await
         })
+    }
+
+    /// Makes a generation current again that is kept here and not at hand.
+    fn publish_kept(&self, number: u64, options: &PublishOptions) -> Result<Published, RemoteError> {
+        self.runtime.block_on(async {
+            let seen = self.read_current().await?;
+            let kept = seen.state.iter().flat_map(|state| &state.kept).find(|entry| entry.number == number);
+            let entry = kept.cloned().ok_or(StoreError::Missing(number))?;
+            // Else nobody could pull it.
+            self.fetch_manifest(&entry).await?;
+            let published = Published {
+                generation: number,
+                changed: false,
+                n_sent: 0,
+                bytes_sent: 0,
+                n_removed: 0,
+                warnings: Vec::new(),
+            };
+            self.make_current(seen, entry, published, options).await
+        })
+    }
+
+    /// Names what is here as current, if `CURRENT` is still what was seen, and sweeps.
+    async fn make_current(
+        &self,
+        seen: Seen,
+        entry: Entry,
+        mut published: Published,
+        options: &PublishOptions,
+    ) -> Result<Published, RemoteError> {
+        published.changed = seen.state.as_ref().is_none_or(|state| state.current != entry);
+        let next = State::after(seen.state.clone(), entry, options.keep_older);
+        if seen.state.as_ref() != Some(&next) {
+            self.replace_current(&seen.version, &next).await?;
+        }
+        published.n_removed = self.sweep(&next, options.grace).await.unwrap_or_else(|error| {
+            published.warnings.push(format!("old generations were not removed: {error}"));
+            0
+        });
+        Ok(published)
     }
 
     fn check_number(&self, state: Option<&State>, entry: &Entry) -> Result<(), RemoteError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shortlist_index::{DeltaCounts, Embedder, Snapshot, SourceReport, Store, StoreError, Tool};
+use shortlist_index::{DeltaCounts, Embedder, Snapshot, SourceReport, Store, StoreError, Tool, ToolRef};
 
 use super::delta::Delta;
 use super::error::SyncError;
@@ -50,6 +50,12 @@ impl Parent {
     /// The tools that a source has in the parent.
     pub(super) fn tools_of(&self, name: &str) -> Vec<Tool> {
         self.snapshot.iter().flat_map(|snapshot| snapshot.tools_of(name)).collect()
+    }
+
+    /// Their refs alone. Costs a pass over the refs of all sources.
+    pub(super) fn refs_of(&self, name: &str) -> Vec<ToolRef> {
+        let hashes = self.snapshot.iter().flat_map(|snapshot| snapshot.content_hashes());
+        hashes.map(|(reference, _)| reference).filter(|reference| reference.source() == name).collect()
     }
 
     /// What the parent says of a source.

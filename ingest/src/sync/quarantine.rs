@@ -18,13 +18,43 @@ use crate::normalize::rejection;
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Whether a decision, or another policy, asks for the texts that wait: then the source is read although it may not have
-/// changed.
-pub(super) fn is_decided(report: &SourceReport, handling: &Handling, decisions: &Decisions) -> bool {
+/// changed. `served` are the refs of the tools that the source has in the served generation.
+pub(super) fn is_decided(
+    report: &SourceReport,
+    served: impl FnOnce() -> Vec<ToolRef>,
+    handling: &Handling,
+    decisions: &Decisions,
+) -> bool {
+    let takes_kept = handling.on_change == OnText::Accept && report.n_kept > 0;
+    if takes_kept || report.pending.is_empty() {
+        return takes_kept;
+    }
+    let families = families(&served(), decisions);
     report.pending.iter().any(|pending| {
         let of = |map: &BTreeMap<String, String>| map.get(&pending.reference) == Some(&pending.text_hash);
-        let policy = if pending.is_new { handling.on_new } else { handling.on_change };
+        let policy = match pending.reference.parse::<ToolRef>() {
+            Ok(reference) => policy(&reference, &families, handling),
+            Err(_) => handling.on_new,
+        };
         policy == OnText::Accept || of(&decisions.approved) || of(&decisions.refused)
-    }) || (handling.on_change == OnText::Accept && report.n_kept > 0)
+    })
+}
+
+/// Whether nothing of the source is to wait, whatever was decided.
+pub(super) fn accepts_all(handling: &Handling) -> bool {
+    handling.on_change == OnText::Accept && handling.on_new == OnText::Accept
+}
+
+/// The tools that are served or were when they went, whatever their version.
+fn families<'r>(served: impl IntoIterator<Item = &'r ToolRef>, decisions: &Decisions) -> BTreeSet<ToolRef> {
+    let gone = decisions.gone.keys().filter_map(|reference| reference.parse::<ToolRef>().ok());
+    served.into_iter().map(ToolRef::without_version).chain(gone.map(|reference| reference.without_version())).collect()
+}
+
+/// What becomes of a text that nobody decided about. Of a tool that was here before, or of another version of one, it is a
+/// change however it comes.
+fn policy(reference: &ToolRef, families: &BTreeSet<ToolRef>, handling: &Handling) -> OnText {
+    if families.contains(&reference.without_version()) { handling.on_change } else { handling.on_new }
 }
 
 /// Holds back what waits. `served` are the tools that the source has in the served generation. What is learned for the next
@@ -35,12 +65,11 @@ pub(super) fn apply(
     handling: &Handling,
     decisions: &mut Decisions,
 ) {
-    let accepts_all = handling.on_change == OnText::Accept && handling.on_new == OnText::Accept;
-    if reading.outcome != Outcome::Read || accepts_all {
+    if reading.outcome != Outcome::Read || accepts_all(handling) {
         return;
     }
     let mut served: BTreeMap<ToolRef, Tool> = served().into_iter().map(|tool| (tool.reference.clone(), tool)).collect();
-    let families: BTreeSet<ToolRef> = served.keys().map(ToolRef::without_version).collect();
+    let families = families(served.keys(), decisions);
     let mut kept = Vec::with_capacity(reading.tools.len());
     let mut waiting = Waiting::default();
     let report = &mut reading.report;
@@ -65,11 +94,8 @@ pub(super) fn apply(
                 kept.push(with_text_of(before, tool));
             }
             None => {
-                // A tool that was here before, or another version of one, is a change however it comes.
-                let is_change =
-                    decisions.gone.contains_key(&reference) || families.contains(&tool.reference.without_version());
-                let policy = if is_change { handling.on_change } else { handling.on_new };
-                if policy == OnText::Accept || approved || is(&decisions.gone) {
+                let accepted = policy(&tool.reference, &families, handling) == OnText::Accept;
+                if approved || (!refused && (accepted || is(&decisions.gone))) {
                     kept.push(tool);
                 } else if refused {
                     report.n_rejected += 1;

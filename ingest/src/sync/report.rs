@@ -41,6 +41,8 @@ pub struct SourceSync {
     pub source_type: String,
     /// How its reading ended.
     pub outcome: Outcome,
+    /// Whether it was read to its end, in this pass or an earlier one; one that never was has no tools in the generation.
+    pub was_read: bool,
     /// Records it gave, in this pass or the last complete one.
     pub n_ingested: u64,
     /// Of these, those that became no tool.
@@ -113,6 +115,7 @@ impl SyncReport {
             let sync = SourceSync {
                 source_type: report.source_type.clone(),
                 outcome: reading.outcome.clone(),
+                was_read: report.read_unix_s > 0,
                 n_ingested: report.n_ingested,
                 n_rejected: report.n_rejected,
                 n_searchable: report.n_searchable,

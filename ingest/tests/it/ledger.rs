@@ -183,6 +183,7 @@ fn only_the_sources_that_are_due_are_read_and_the_others_keep_what_they_have() {
     let report = place.sync_as(&both, &due("one")).expect("a pass");
     assert_eq!((&report.sources["two"].outcome, report.n_tools()), (&Outcome::NotDue, 12));
     assert!(!report.has_failures() && two.take_requests().is_empty());
+    assert_eq!((report.sources["one"].was_read, report.sources["two"].was_read), (true, false));
     assert!(!place.store.statuses().expect("statuses").contains_key("two"));
     place.sync(&both).expect("a pass");
     let before = status(&place, "two");
@@ -194,9 +195,33 @@ fn only_the_sources_that_are_due_are_read_and_the_others_keep_what_they_have() {
     assert!(report.published && two.take_requests().is_empty());
     assert_eq!((report.sources["two"].n_unchanged, place.tools().len()), (9, 13 + 9));
     assert_eq!(status(&place, "two"), before);
+    assert!(report.sources["two"].was_read, "in the pass before");
     let report = place.sync_as(&both, &due("two")).expect("a pass");
     assert_eq!((report.sources["two"].n_added, place.tools().len()), (1, 13 + 10));
     // Nothing due is nothing done.
     let none = SyncOptions { due: Some(Default::default()), ..SyncOptions::default() };
     assert!(!place.sync_as(&both, &none).expect("a pass").published);
+}
+
+#[test]
+fn a_source_whose_tools_were_lost_here_is_read_although_it_is_not_due() {
+    let (one, two) = (start(12), start(9));
+    let place = Place::new();
+    let both = sources(&[("one", &one), ("two", &two)]);
+    place.sync(&both).expect("a pass");
+    let due = SyncOptions { due: Some(["one".to_owned()].into()), ..SyncOptions::default() };
+    let lose = || fs::remove_dir_all(place.home().join("generations")).expect("they are there");
+    lose();
+    let report = place.sync_as(&both, &due).expect("a pass");
+    assert_eq!((&report.sources["two"].outcome, place.tools().len()), (&Outcome::Read, 12 + 9));
+
+    // One that cannot be read then is not asked more often for that.
+    lose();
+    two.plan(faults());
+    let report = place.sync_as(&both, &due).expect("a pass");
+    assert!(matches!(report.sources["two"].outcome, Outcome::Failed(_)) && !report.sources["two"].was_read);
+    two.take_requests();
+    let report = place.sync_as(&both, &due).expect("a pass");
+    assert_eq!((&report.sources["two"].outcome, report.sources["two"].was_read), (&Outcome::NotDue, false));
+    assert!(two.take_requests().is_empty());
 }

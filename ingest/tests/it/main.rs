@@ -28,4 +28,5 @@ mod remote;
 mod resume;
 mod support;
 mod sync;
+mod watch;
 mod wire;

@@ -1,10 +1,12 @@
 //! Texts that nobody approved are not served, and everything adds up.
 
+use std::fs;
+
 use serde_json::{Value, json};
-use shortlist_index::{Decisions, Pending, PendingText, SourceReport, ToolRef};
+use shortlist_index::{Decisions, Pending, PendingText, SourceReport, StoreError, ToolRef};
 use shortlist_ingest::handling::{Handling, OnText};
 use shortlist_ingest::source::Source;
-use shortlist_ingest::sync::{Outcome, SyncOptions, SyncReport};
+use shortlist_ingest::sync::{Outcome, SyncError, SyncOptions, SyncReport};
 use shortlist_ingest::testing::{Fault, HubServer};
 
 use crate::support::{Place, action, actions, config, hub, once_free};
@@ -125,6 +127,80 @@ fn a_tool_that_goes_and_comes_back_or_comes_as_another_version_is_a_change() {
     hub.server.replace(actions(12));
     assert_eq!(hub.sync().sources["hub"].n_pending, 0);
     assert!(hub.text(FIRST).is_some());
+
+    // Nor is it new when it goes in one pass and comes as another version in a later one.
+    hub.server.replace(actions(12)[1..].to_vec());
+    hub.sync();
+    let mut catalog = actions(12);
+    catalog[0] = action("team0:act_0@1.0.1", "Poison.");
+    for n_more in 0..2 {
+        catalog.push(action(&format!("team2:more_{n_more}@1.0.0"), "A new tool."));
+        hub.server.replace(catalog.clone());
+        assert_eq!(hub.sync().sources["hub"].n_pending, 1);
+        assert_eq!(hub.text("hub://team0.act_0@1.0.1"), None);
+    }
+    // While it waits, a source that did not change is not read.
+    assert_eq!(hub.sync().sources["hub"].outcome, Outcome::Unchanged);
+}
+
+#[test]
+fn another_policy_for_changes_takes_another_version_that_waits_although_the_catalog_did_not_change() {
+    let mut hub = Hub::start(actions(3), OnText::Quarantine, OnText::Quarantine);
+    hub.sync();
+    hub.approve_all();
+    hub.sync();
+    let mut catalog = actions(3);
+    catalog.push(action("team1:act_1@9.0.0", "Another version."));
+    catalog.push(action("team1:other@1.0.0", "A new tool."));
+    hub.server.replace(catalog);
+    assert_eq!(hub.sync().sources["hub"].n_pending, 2);
+    hub.handle(OnText::Accept, OnText::Quarantine);
+    assert_eq!(hub.sync().sources["hub"].n_pending, 1);
+    assert!(hub.text("hub://team1.act_1@9.0.0").is_some());
+    assert_eq!(hub.text("hub://team1.other@1.0.0"), None);
+}
+
+#[test]
+fn a_refused_text_is_not_served_because_another_version_of_its_tool_is() {
+    let version = |version: &str, text: &str| action(&format!("team0:x@{version}"), text);
+    let mut catalog = vec![version("1.0.0", "Honest."), version("2.0.0", "Poison.")];
+    let hub = Hub::start(catalog.clone(), OnText::Accept, OnText::Quarantine);
+    assert_eq!(hub.sync().sources["hub"].n_pending, 2);
+    hub.decide(|decisions, pending| {
+        let honest = pending.reference.ends_with("@1.0.0");
+        let decided = if honest { &mut decisions.approved } else { &mut decisions.refused };
+        decided.insert(pending.reference.clone(), pending.text_hash.clone());
+    });
+    for n_more in 0..3 {
+        let report = hub.sync();
+        let source = &report.sources["hub"];
+        assert_eq!((source.n_rejected, source.n_pending, hub.place.tools().len()), (1, n_more, 1));
+        assert_eq!(hub.text("hub://team0.x@1.0.0").as_deref(), Some("Honest."));
+        // Each is a change of the catalog, which is then read whole.
+        catalog.push(action(&format!("team1:more_{n_more}@1.0.0"), "A new tool."));
+        hub.server.replace(catalog.clone());
+    }
+}
+
+#[test]
+fn decisions_that_cannot_be_read_stop_those_whose_texts_wait_and_are_never_overwritten() {
+    let mut hub = Hub::start(actions(12), OnText::Quarantine, OnText::Accept);
+    hub.sync();
+    let before = hub.place.tools();
+    let path = hub.place.home().join("quarantine.json");
+    fs::write(&path, "{").expect("damage");
+    hub.server.replace(poisoned("Poison.")[..11].to_vec());
+    let error = hub.place.sync_as(&hub.sources, &hub.options).expect_err("the decisions are damaged");
+    assert!(matches!(&error, SyncError::Store(StoreError::Decisions { .. })), "{error}");
+    assert!(error.to_string().contains("remove it"), "{error}");
+    assert_eq!((hub.place.tools(), fs::read_to_string(&path).expect("there").as_str()), (before, "{"));
+
+    // Nobody asks for them where nothing is to wait.
+    hub.handle(OnText::Accept, OnText::Accept);
+    let report = hub.sync();
+    assert!(report.warnings.iter().any(|warning| warning.contains("quarantine.json")), "{:?}", report.warnings);
+    assert_eq!((hub.text(FIRST).as_deref(), hub.place.tools().len()), (Some("Poison."), 11));
+    assert_eq!(fs::read_to_string(&path).expect("there"), "{");
 }
 
 #[test]

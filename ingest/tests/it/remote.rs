@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use shortlist_index::{Grant, HashingEmbedder, InstallError, Models, SearchRequest, Snapshot, hex, search};
+use shortlist_index::{Grant, HashingEmbedder, InstallError, Models, SearchRequest, Snapshot, StoreError, hex, search};
 use shortlist_ingest::remote::{PublishOptions, Pulled, Puller, Remote, RemoteError, Silent, Transfer};
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
@@ -274,6 +274,59 @@ fn damage_of_every_object_is_refused_and_what_was_fetched_is_not_fetched_again()
     assert!(pulled.changed && pulled.bytes_fetched < published.bytes_sent, "{pulled:?} of {published:?}");
     assert_eq!(replica.tools(), builder.place.tools());
     assert!(!replica.home().join("pulling").exists());
+}
+
+#[test]
+fn what_is_said_of_a_damaged_object_mends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (remote, builder) = (folder_remote(folder.path()), Builder::new());
+    let number = builder.build(20, "good");
+    builder.publish(&remote, number).expect("published");
+    let refused = || pull(&remote, &Place::new()).expect_err("it is damaged").to_string();
+    let entry = remote.state().expect("read").expect("there").current;
+    let manifest = builder.place.served().expect("one").manifest().clone();
+    let (_, sum) = manifest.files.iter().find(|(path, _)| path.ends_with("tools.arrow")).expect("it has one");
+    let file = folder.path().join("files").join(&sum.sha256);
+
+    fs::write(folder.path().join("generations").join(&entry.manifest), "{}").expect("damaged");
+    assert!(refused().ends_with("; `shortlist publish --to` sends it again"), "{}", refused());
+    builder.publish(&remote, number).expect("published");
+    pull(&remote, &Place::new()).expect("pulled");
+
+    let mut bytes = fs::read(&file).expect("it is there");
+    bytes[0] ^= 1;
+    fs::write(&file, bytes).expect("damaged");
+    assert!(refused().contains("remove it there"), "{}", refused());
+    fs::remove_file(&file).expect("removed");
+    assert_eq!(builder.publish(&remote, number).expect("published").n_sent, 1);
+    pull(&remote, &Place::new()).expect("pulled");
+
+    fs::write(folder.path().join("CURRENT"), "{").expect("damaged");
+    assert!(refused().contains("restore it; or remove it"), "{}", refused());
+    fs::remove_file(folder.path().join("CURRENT")).expect("removed");
+    builder.publish(&remote, builder.build(21, "better")).expect("published");
+    pull(&remote, &Place::new()).expect("pulled");
+}
+
+#[test]
+fn a_kept_generation_is_made_current_again_by_a_home_that_has_it_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (remote, builder, elsewhere, replica) =
+        (folder_remote(folder.path()), Builder::new(), Place::new(), Place::new());
+    let first = builder.build(10, "first");
+    builder.publish(&remote, first).expect("published");
+    let tools = builder.place.tools();
+    let second = builder.build(10, "second");
+    builder.publish(&remote, second).expect("published");
+
+    let publish = |number: u64| remote.publish(&elsewhere.store, number, &Silent, &PublishOptions::default());
+    let back = publish(first).expect("it is kept there");
+    assert_eq!((back.generation, back.changed, back.n_sent), (first, true, 0));
+    assert_eq!(remote.state().expect("read").expect("there").highest, second);
+    pull(&remote, &replica).expect("pulled");
+    assert_eq!(replica.tools(), tools);
+    let error = publish(second + 1).expect_err("it is nowhere");
+    assert!(matches!(error, RemoteError::Local(StoreError::Missing(number)) if number == second + 1), "{error}");
 }
 
 /// What somebody does to a manifest.

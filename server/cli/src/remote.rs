@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use shortlist_index::{Snapshot, Store};
 use shortlist_ingest::remote::{PublishOptions, Published, Puller, Remote};
-use shortlist_ingest::sync::{Outcome, SyncReport};
+use shortlist_ingest::sync::SyncReport;
 use tempfile::TempDir;
 
+use crate::print;
 use crate::progress::TransferBar;
 
 /// Where a new generation is published, if it is: known before it is built, for it gets a number above all that were given
@@ -29,8 +30,8 @@ impl Target {
     /// them by that.
     pub fn publish(&self, store: &Store, report: &SyncReport, keep_older: usize) -> Result<Option<Published>> {
         let Some(remote) = &self.0 else { return Ok(None) };
-        let failed = report.sources.iter().find(|(_, source)| matches!(source.outcome, Outcome::Failed(_)));
-        if let Some((name, _)) = failed {
+        // In a pass in which one that failed before is not due, it has failed all the same.
+        if let Some((name, _)) = report.sources.iter().find(|(_, source)| !source.was_read) {
             bail!(
                 "{name} could not be read and has no earlier tools, so nothing was published to {}; make it readable, or \
                  take it out of the configuration",
@@ -51,7 +52,7 @@ pub fn publish(remote: &Remote, store: &Store, number: u64, keep_older: usize) -
     let options = PublishOptions { keep_older, ..PublishOptions::default() };
     let published = remote.publish(store, number, &TransferBar::new("sending"), &options)?;
     for warning in &published.warnings {
-        eprintln!("warning: {warning}");
+        print::say(format!("warning: {warning}"));
     }
     Ok(published)
 }
@@ -79,7 +80,7 @@ pub fn snapshot(from: &str) -> Result<(Snapshot, Option<TempDir>)> {
     if !is_url && !Store::new(path).list()?.is_empty() {
         let opened = Store::new(path).open_current()?;
         for (number, error) in &opened.refused {
-            eprintln!("warning: generation {number} was refused: {error}");
+            print::say(format!("warning: generation {number} was refused: {error}"));
         }
         return Ok((opened.snapshot, None));
     }

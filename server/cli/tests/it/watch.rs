@@ -34,7 +34,9 @@ fn edits_upstream_appear_failures_are_borne_and_a_stop_is_clean() {
         hub.base_url()
     );
     let config = program.write("shortlist.toml", &config);
-    let arguments = ["sync", "--watch", "--json", "--config", config.to_str().expect("UTF-8")];
+    let shared = tempfile::tempdir().expect("a folder");
+    let (config, shared_url) = (config.to_str().expect("UTF-8"), shared.path().to_str().expect("UTF-8"));
+    let arguments = ["sync", "--watch", "--json", "--config", config, "--publish-to", shared_url];
     let mut child =
         Watch(program.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts"));
     let lines = BufReader::new(child.0.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
@@ -59,4 +61,6 @@ fn edits_upstream_appear_failures_are_borne_and_a_stop_is_clean() {
     assert_eq!(reports.filter(|report| report["published"] == true).count(), 0);
     assert!(child.0.wait().expect("it ends").success());
     assert_eq!(program.json(&["generations", "--json"])[0]["n_tools"], 5);
+    // Elsewhere nobody is to lose the tools of the one that was never read, whether it was due or not.
+    assert!(!shared.path().join("CURRENT").exists());
 }
