@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            print::error(&error);
             ExitCode::FAILURE
         }
     }

@@ -8,7 +8,7 @@ use shortlist_ingest::assets::Assets;
 /// Places, each with a default that works.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PlaceArgs {
-    /// The folder of generations [default: data/home in a checkout, else in the user's data folder]
+    /// The folder of generations [default: data/home, and data/demo for `demo`, in a checkout, else in the user's data folder]
     #[arg(long, global = true, env = "SHORTLIST_HOME", value_name = "FOLDER")]
     home: Option<PathBuf>,
     /// The folder of fetched third-party files [default: data/assets in a checkout, else in the user's cache]

@@ -17,6 +17,28 @@ pub fn line(text: impl AsRef<str>) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{}", printable(text.as_ref()))
 }
 
+/// Writes a text to standard error, as [`line`] does to standard output. Where nobody reads it any more, what is done goes on.
+pub fn say(text: impl AsRef<str>) {
+    let _ = writeln!(std::io::stderr(), "{}", printable(text.as_ref()));
+}
+
+/// Says what went wrong, and why.
+pub fn error(error: &anyhow::Error) {
+    say(format!("error: {}", with_causes(error)));
+}
+
+/// An error and its causes, but for those whose words are there already: many an error holds what its cause says.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !told.contains(&cause) {
+            told += &format!(": {cause}");
+        }
+    }
+    told
+}
+
 /// Writes a value as indented JSON.
 ///
 /// # Errors
@@ -81,7 +103,7 @@ pub fn hits(answer: &Answer) -> std::io::Result<()> {
         _ => {}
     }
     for Degraded { stage, reason } in &answer.degraded {
-        eprintln!("warning: the stage {stage:?} could not run ({reason}); these hits are what the others found");
+        say(format!("warning: the stage {stage:?} could not run ({reason}); these hits are what the others found"));
     }
     Ok(())
 }
@@ -204,6 +226,14 @@ mod tests {
         assert_eq!(printable("a\u{1b}[2J\u{9b}b\u{202E}\u{E0041}c\r"), "a�[2J�b��c�");
         assert_eq!(printable("two\n\tlines, می\u{200C}خواهم, a\u{200D}b"), "two\n\tlines, می\u{200C}خواهم, a�b");
         assert_eq!(on_one_line("a\n\ngoogle://fake.tool"), "a��google://fake.tool");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("no such file");
+        let held = anyhow::Error::new(cause).context("cannot read it: no such file; try again");
+        assert_eq!(with_causes(&held), "cannot read it: no such file; try again");
+        assert_eq!(with_causes(&held.context("no policy")), "no policy: cannot read it: no such file; try again");
     }
 
     #[test]

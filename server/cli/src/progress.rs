@@ -11,6 +11,8 @@ use shortlist_ingest::assets::{AssetEvent, Progress};
 use shortlist_ingest::remote::Transfer;
 use shortlist_ingest::sync::{EmbedProgress, SyncObserver, SyncStep};
 
+use crate::print;
+
 /// How often a line is printed where there is no terminal to draw on.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -23,7 +25,7 @@ fn bar(template: &str) -> ProgressBar {
 
 /// Prints a line above whatever bar is drawn.
 fn say(bar: &ProgressBar, line: &str) {
-    bar.suspend(|| eprintln!("{line}"));
+    bar.suspend(|| print::say(line));
 }
 
 /// Shows the fetching of assets.
@@ -121,7 +123,7 @@ impl SyncObserver for SyncBar {
         self.bar.set_position(n_done as u64);
         if !std::io::stderr().is_terminal() && self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("embedded {n_done} of {n_total}, {per_second:.0} a second");
+            print::say(format!("embedded {n_done} of {n_total}, {per_second:.0} a second"));
         }
     }
 }

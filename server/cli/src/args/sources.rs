@@ -29,7 +29,7 @@ pub enum SourcesAction {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A source with on_change = \"quarantine\" or on_new = \"quarantine\" serves no text that nobody approved. A decision is\n\
-    about the text that was shown, and the next sync takes it over."
+    about the text that was shown: `show REF` ends with the REF#HASH that names it. The next sync takes decisions over."
 )]
 pub struct QuarantineArgs {
     /// Print JSON
@@ -51,19 +51,22 @@ pub enum QuarantineAction {
     },
     /// The tools that serve although their texts look written to be called rather than to say what they do
     Suspects,
-    /// Let the texts that wait be served
+    /// Let texts that wait be served
     Approve {
-        /// The tools' refs
-        #[arg(name = "REF")]
-        refs: Vec<String>,
-        /// All that wait of this source
+        /// The tools' refs, each with its text's hash
+        #[arg(value_name = "REF#HASH")]
+        texts: Vec<String>,
+        /// All that wait of this source in the generation that was listed
         #[arg(long, value_name = "SOURCE")]
         all: Option<String>,
+        /// The number of that generation
+        #[arg(long, value_name = "N", requires = "all")]
+        generation: Option<u64>,
     },
-    /// Never serve the texts that wait
+    /// Never serve these texts
     Reject {
-        /// The tools' refs
-        #[arg(name = "REF")]
-        refs: Vec<String>,
+        /// The tools' refs, each with its text's hash
+        #[arg(value_name = "REF#HASH")]
+        texts: Vec<String>,
     },
 }

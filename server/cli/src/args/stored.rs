@@ -22,7 +22,7 @@ pub enum GenerationsAction {
     },
     /// Make an older generation serve
     RollBack {
-        /// Its number; without one, the newest before the current one that verifies
+        /// Its number; without one, the one that the current was built on, or else the newest older one that verifies
         number: Option<u64>,
     },
 }

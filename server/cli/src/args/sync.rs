@@ -6,7 +6,8 @@ use std::path::PathBuf;
 #[command(after_help = "A configuration names its sources:\n\n  \
     [[source]]\n  name = \"tools\"\n  type = \"jsonl\"             # or parquet, google_discovery, automation_hub, openapi, arcade, mcp_proxy\n  path = \"tools.jsonl.gz\"\n\n\
     An unchanged catalog is neither embedded nor published again. A source that cannot be read keeps its last good tools, and so\n\
-    does one that lost more than half of them at once (shrink_max), until --accept-shrink says that this is right.")]
+    does one that lost more than half of them at once (shrink_max), ten at least or all, until --accept-shrink says that this is\n\
+    right.")]
 pub struct SyncArgs {
     /// The configuration of the sources
     #[arg(long, default_value = "shortlist.toml", value_name = "FILE", conflicts_with = "jsonl")]
@@ -68,7 +69,8 @@ pub struct PublishArgs {
     /// Where to
     #[arg(long, value_name = "URL")]
     pub to: String,
-    /// Its number; without one, the one that serves. One that is kept there is made current again: a rollback
+    /// Its number; without one, the one that serves. One that is kept there is made current again, even where it is not here
+    /// any more: a rollback
     #[arg(long, value_name = "N")]
     pub generation: Option<u64>,
     /// Older generations to keep there; the rest is removed

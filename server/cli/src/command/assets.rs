@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde_json::json;
+use shortlist_ingest::assets::{AssetError, Assets};
 
 use crate::args::{AssetsAction, AssetsArgs};
 use crate::places::PlaceArgs;
@@ -27,19 +28,33 @@ pub fn run(places: &PlaceArgs, args: &AssetsArgs) -> Result<()> {
         Some(AssetsAction::Verify { names }) => {
             let there = assets.status().into_iter().filter(|status| status.folder.is_some()).map(|status| status.name);
             let names: Vec<String> = if names.is_empty() { there.collect() } else { names.clone() };
-            let mut bad = 0;
-            for name in &names {
-                let result = assets.verify(name);
-                bad += usize::from(result.is_err());
-                let verdict = result.map_or_else(|error| error.to_string(), |()| "good".to_owned());
-                print::line(format!("{name:>18}  {verdict}"))?;
-            }
-            if bad > 0 { bail!("{bad} of {} assets are not what was pinned", names.len()) } else { Ok(()) }
+            verify(&assets, &names, args.json)
         }
     }
 }
 
-fn list(assets: &shortlist_ingest::assets::Assets, as_json: bool) -> Result<()> {
+fn verify(assets: &Assets, names: &[String], as_json: bool) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut bad = 0;
+    for name in names {
+        let error = match assets.verify(name) {
+            // Nothing was pinned by that name.
+            Err(error @ AssetError::Unknown { .. }) => return Err(error.into()),
+            verified => verified.err().map(|error| error.to_string()),
+        };
+        bad += usize::from(error.is_some());
+        if !as_json {
+            print::line(format!("{name:>18}  {}", error.as_deref().unwrap_or("good")))?;
+        }
+        rows.push(json!({ "name": name, "good": error.is_none(), "error": error }));
+    }
+    if as_json {
+        print::json(&rows)?;
+    }
+    if bad > 0 { bail!("{bad} of {} assets are not what was pinned", names.len()) } else { Ok(()) }
+}
+
+fn list(assets: &Assets, as_json: bool) -> Result<()> {
     let all = assets.status();
     if as_json {
         let rows: Vec<_> = all

@@ -20,11 +20,16 @@ const REFS_SHOWN: usize = 3;
 
 /// Verifies, shows or finds.
 pub fn run(places: &PlaceArgs, args: &AuditArgs) -> Result<()> {
-    let folder = args.folder.clone().unwrap_or_else(|| audit_folder(&places.home()));
+    let named = match &args.action {
+        AuditAction::Verify { log: Some(log), .. } => Some(log),
+        _ => args.folder.as_ref(),
+    };
+    let folder = named.cloned().unwrap_or_else(|| audit_folder(&places.home()));
+    if folder.try_exists().is_ok_and(|exists| !exists) {
+        bail!("there is no audit log in {}; `shortlist serve` writes one, and --folder says where", folder.display());
+    }
     match &args.action {
-        AuditAction::Verify { log, secret_file, anchor } => {
-            check(log.as_deref().unwrap_or(&folder), secret_file, anchor, args.json)
-        }
+        AuditAction::Verify { secret_file, anchor, .. } => check(&folder, secret_file, anchor, args.json),
         AuditAction::Tail { lines, follow } => tail(&folder, *lines, *follow, args.json),
         AuditAction::Query(query) => find(&folder, query, args.json),
     }
@@ -107,7 +112,7 @@ fn find(folder: &Path, args: &AuditQueryArgs, as_json: bool) -> Result<()> {
     for line in Backward::new(folder, None)? {
         let line = line?;
         if n_found == *limit {
-            eprintln!("there may be more: these are the newest {limit}; see --limit and --until");
+            print::say(format!("there may be more: these are the newest {limit}; see --limit and --until"));
             break;
         }
         if filter.takes(&line) {

@@ -71,6 +71,7 @@ pub fn run(places: &PlaceArgs, args: &DemoArgs) -> Result<()> {
     let snapshot = Store::new(&home).open_current()?.snapshot;
     show_searches(&snapshot, &models, &policy)?;
     show_hidden(&snapshot, &policy)?;
+    print::line(format!("\nThis is in {0}, where other commands look with --home {0}", home.display()))?;
     if args.no_serve {
         return Ok(());
     }

@@ -15,7 +15,7 @@ pub fn run(places: &PlaceArgs, args: &GenerationsArgs) -> Result<()> {
         None | Some(GenerationsAction::List) => show(&store, store.list()?, args.json),
         Some(GenerationsAction::Verify { number: None }) => verify(&store, store.list()?, args.json),
         Some(GenerationsAction::Verify { number: Some(number) }) => verify(&store, vec![*number], args.json),
-        Some(GenerationsAction::RollBack { number }) => roll_back(&store, *number),
+        Some(GenerationsAction::RollBack { number }) => roll_back(&store, *number, args.json),
     }
 }
 
@@ -23,7 +23,7 @@ pub fn run(places: &PlaceArgs, args: &GenerationsArgs) -> Result<()> {
 fn show(store: &Store, numbers: Vec<u64>, as_json: bool) -> Result<()> {
     // A damaged CURRENT is what this list helps to mend.
     let current = store.current().unwrap_or_else(|error| {
-        eprintln!("warning: {error}");
+        print::say(format!("warning: {error}"));
         None
     });
     let mut rows = Vec::new();
@@ -88,7 +88,7 @@ fn verify(store: &Store, numbers: Vec<u64>, as_json: bool) -> Result<()> {
     }
 }
 
-fn roll_back(store: &Store, number: Option<u64>) -> Result<()> {
+fn roll_back(store: &Store, number: Option<u64>, as_json: bool) -> Result<()> {
     let lock = store.lock()?;
     let number = match number {
         Some(number) => {
@@ -105,5 +105,8 @@ fn roll_back(store: &Store, number: Option<u64>) -> Result<()> {
         }
     };
     store.set_current(&lock, number)?;
+    if as_json {
+        return print::json(&json!({ "number": number, "current": true }));
+    }
     Ok(print::line(format!("generation {number} serves now; a running server takes it over within seconds"))?)
 }

@@ -23,11 +23,13 @@ pub fn run(places: &PlaceArgs, args: &KeysArgs) -> Result<()> {
                 row["key"] = presented.into();
                 return print::json(&row);
             }
-            eprintln!(
-                "the key {} of the service {}; it is not kept here, so this is the only time it is shown:",
+            // First, for nothing else shows it again.
+            print::line(presented)?;
+            print::say(format!(
+                "the key {} of the service {}; it is not kept here, so this is the only time it is shown",
                 key.id, key.service
-            );
-            Ok(print::line(presented)?)
+            ));
+            Ok(())
         }
         Some(KeysAction::Revoke { id }) => {
             let key = file.revoke(id)?;

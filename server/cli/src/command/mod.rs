@@ -25,11 +25,12 @@ use anyhow::Result;
 use shortlist_index::{Snapshot, SourceStatuses, Store};
 
 use crate::places::PlaceArgs;
+use crate::print;
 
 /// How the sources are. What cannot be read is reported and empty: everything else can be told without it.
 fn statuses(places: &PlaceArgs) -> SourceStatuses {
     Store::new(&places.home()).statuses().unwrap_or_else(|error| {
-        eprintln!("warning: {error}");
+        print::say(format!("warning: {error}"));
         SourceStatuses::new()
     })
 }
@@ -43,7 +44,7 @@ fn unix_s() -> u64 {
 fn open(places: &PlaceArgs) -> Result<Snapshot> {
     let opened = Store::new(&places.home()).open_current()?;
     for (number, error) in &opened.refused {
-        eprintln!("warning: generation {number} was refused: {error}");
+        print::say(format!("warning: generation {number} was refused: {error}"));
     }
     Ok(opened.snapshot)
 }

@@ -11,6 +11,7 @@ use shortlist_server::{Policy, Principal, RuleName};
 use crate::args::{PolicyAction, PolicyArgs};
 use crate::places::PlaceArgs;
 use crate::print;
+use crate::viewer::in_force;
 
 /// Tools of each kind that a comparison lists unless all are wanted.
 const LISTED: usize = 10;
@@ -75,7 +76,7 @@ fn explain(
     as_json: bool,
 ) -> Result<()> {
     let home = places.home();
-    let policy = Policy::in_force(file.unwrap_or(&home.join("policy.toml")), &home)?;
+    let policy = in_force(file.unwrap_or(&home.join("policy.toml")), &home)?;
     let asked: ToolRef = reference.parse()?;
     let snapshot = super::open(places)?;
     let tool = snapshot.tool_of(&asked);

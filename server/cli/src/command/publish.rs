@@ -8,7 +8,7 @@ use crate::args::PublishArgs;
 use crate::places::PlaceArgs;
 use crate::{print, remote};
 
-/// Sends a generation that is here.
+/// Sends a generation that is here, or makes one current again that is kept there.
 pub fn run(places: &PlaceArgs, args: &PublishArgs) -> Result<()> {
     let store = Store::new(&places.home());
     let number = match args.generation {

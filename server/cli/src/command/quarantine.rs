@@ -1,6 +1,6 @@
 //! `shortlist quarantine`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -10,16 +10,22 @@ use crate::args::{QuarantineAction, QuarantineArgs};
 use crate::places::PlaceArgs;
 use crate::print;
 
+/// How many digits of a hash name a text. Who writes an honest text writes the one that replaces it too, and must not find
+/// two that share these: 128 bits take 2^64 attempts, the 48 of a dozen digits would take seconds.
+const HASH_DIGITS: usize = 32;
+
 /// Lists, shows or decides.
 pub fn run(places: &PlaceArgs, args: &QuarantineArgs) -> Result<()> {
-    let snapshot = super::open(places)?;
     let store = Store::new(&places.home());
     match &args.action {
-        None | Some(QuarantineAction::List) => list(&snapshot, &store.decisions()?, args.json),
-        Some(QuarantineAction::Suspects) => suspects(&snapshot, args.json),
-        Some(QuarantineAction::Show { reference }) => show(&snapshot, reference, args.json),
-        Some(QuarantineAction::Approve { refs, all }) => decide(&store, &snapshot, refs, all.as_deref(), true),
-        Some(QuarantineAction::Reject { refs }) => decide(&store, &snapshot, refs, None, false),
+        None | Some(QuarantineAction::List) => list(&super::open(places)?, &store.decisions()?, args.json),
+        Some(QuarantineAction::Suspects) => suspects(&super::open(places)?, args.json),
+        Some(QuarantineAction::Show { reference }) => show(&super::open(places)?, reference, args.json),
+        Some(QuarantineAction::Approve { texts, all, generation }) => {
+            let all = all.as_deref().map(|source| (source, *generation));
+            decide(places, texts, all, true, args.json)
+        }
+        Some(QuarantineAction::Reject { texts }) => decide(places, texts, None, false, args.json),
     }
 }
 
@@ -42,9 +48,33 @@ fn list(snapshot: &Snapshot, decisions: &Decisions, as_json: bool) -> Result<()>
         };
         let suspicion = pending.text.as_ref().and_then(PendingText::suspicion);
         let suspected = suspicion.map_or_else(String::new, |why| format!("  (its text {why})"));
-        print::line(format!("{what}  {}{suspected}{decided}", pending.reference))?;
+        print::line(format!("{what}  {}{suspected}{decided}", name(pending)))?;
+    }
+    if pending(snapshot).next().is_some() {
+        print::line(format!(
+            "all that wait of a source: shortlist quarantine approve --all SOURCE --generation {}",
+            snapshot.number()
+        ))?;
     }
     Ok(())
+}
+
+/// A waiting text as `approve` and `reject` want it named.
+fn name(pending: &Pending) -> String {
+    let hash = pending.text_hash.get(..HASH_DIGITS).unwrap_or(&pending.text_hash);
+    format!("{}#{hash}", pending.reference)
+}
+
+/// What waits of the tool that `REF` or `REF#HASH` names. A hash must be that of the waiting text.
+fn waiting<'s>(snapshot: &'s Snapshot, named: &str) -> Result<&'s Pending> {
+    let (reference, hash) = named.split_once('#').map_or((named, None), |(reference, hash)| (reference, Some(hash)));
+    let Some((_, pending)) = pending(snapshot).find(|(_, pending)| pending.reference == reference) else {
+        bail!("nothing of {reference} waits; `shortlist quarantine` lists what does");
+    };
+    if hash.is_some_and(|hash| hash.len() < HASH_DIGITS || !pending.text_hash.starts_with(hash)) {
+        bail!("{named} is not the text that waits now; `shortlist quarantine show {reference}` shows that one");
+    }
+    Ok(pending)
 }
 
 fn suspects(snapshot: &Snapshot, as_json: bool) -> Result<()> {
@@ -56,11 +86,9 @@ fn suspects(snapshot: &Snapshot, as_json: bool) -> Result<()> {
     snapshot.suspected().try_for_each(|(reference, why)| Ok(print::line(format!("{reference}: its text {why}"))?))
 }
 
-fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
-    let Some((_, pending)) = pending(snapshot).find(|(_, pending)| pending.reference == reference) else {
-        bail!("nothing of {reference} waits; `shortlist quarantine` lists what does");
-    };
-    let served = reference.parse::<ToolRef>().ok().and_then(|reference| snapshot.tool_of(&reference));
+fn show(snapshot: &Snapshot, named: &str, as_json: bool) -> Result<()> {
+    let pending = waiting(snapshot, named)?;
+    let served = pending.reference.parse::<ToolRef>().ok().and_then(|reference| snapshot.tool_of(&reference));
     let served = served.filter(|_| !pending.is_new).map(|tool| PendingText::of(&tool));
     if as_json {
         return print::json(&json!({ "pending": pending, "served": served }));
@@ -76,10 +104,12 @@ fn show(snapshot: &Snapshot, reference: &str, as_json: bool) -> Result<()> {
             if let Some(why) = waiting.suspicion() {
                 print::line(format!("  (its text {why})"))?;
             }
-            text(waiting)
+            text(waiting)?;
+            print::line(format!("\nlet it be served: shortlist quarantine approve {}", name(pending)))?;
         }
-        None => Ok(print::line("  (too many texts wait to keep this one; decide about others and sync)")?),
+        None => print::line("  (too many texts wait to keep this one; decide about others and sync)\n")?,
     }
+    Ok(print::line(format!("never serve it:   shortlist quarantine reject {}", name(pending)))?)
 }
 
 fn text(text: &PendingText) -> Result<()> {
@@ -101,21 +131,54 @@ fn text(text: &PendingText) -> Result<()> {
     Ok(())
 }
 
-fn decide(store: &Store, snapshot: &Snapshot, refs: &[String], all: Option<&str>, approve: bool) -> Result<()> {
-    let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).collect();
-    let chosen: Vec<&Pending> = pending(snapshot)
-        .filter(|(source, pending)| all == Some(source.as_str()) || wanted.contains(pending.reference.as_str()))
-        .map(|(_, pending)| pending)
-        .collect();
-    if let Some(unknown) = wanted.iter().find(|&&wanted| !chosen.iter().any(|pending| pending.reference == wanted)) {
-        bail!("nothing of {unknown} waits; `shortlist quarantine` lists what does");
+/// Decides about the texts that are named, and about all of a source in the generation that was listed.
+fn decide(
+    places: &PlaceArgs,
+    texts: &[String],
+    all: Option<(&str, Option<u64>)>,
+    approve: bool,
+    as_json: bool,
+) -> Result<()> {
+    let store = Store::new(&places.home());
+    // Taken first, so that no other text comes while one is decided about.
+    let lock = store.lock()?;
+    let snapshot = super::open(places)?;
+    let mut chosen: BTreeMap<&str, &Pending> = BTreeMap::new();
+    for named in texts {
+        let pending = waiting(&snapshot, named)?;
+        if !named.contains('#') {
+            bail!(
+                "say which text of {named} is meant, for another may wait by now than was shown: `shortlist quarantine \
+                 show {named}` ends with the command line"
+            );
+        }
+        if approve && pending.text.is_none() {
+            bail!("the text of {named} was not shown, for too many wait to keep it; decide about others and sync");
+        }
+        chosen.insert(&pending.reference, pending);
+    }
+    let mut n_not_shown = 0;
+    if let Some((source, listed)) = all {
+        let serves = snapshot.number();
+        if listed != Some(serves) {
+            bail!(
+                "--all takes what was listed, and generation {serves} serves now: `shortlist quarantine` lists what waits in \
+                 it, and ends with the command line"
+            );
+        }
+        for (_, pending) in pending(&snapshot).filter(|(name, _)| name.as_str() == source) {
+            if pending.text.is_some() {
+                chosen.insert(&pending.reference, pending);
+            } else {
+                n_not_shown += 1;
+            }
+        }
     }
     if chosen.is_empty() {
         bail!("nothing waits there; `shortlist quarantine` lists what does");
     }
-    let lock = store.lock()?;
     let mut decisions = store.decisions()?;
-    for pending in &chosen {
+    for pending in chosen.values() {
         let (to, from) = match approve {
             true => (&mut decisions.approved, &mut decisions.refused),
             false => (&mut decisions.refused, &mut decisions.approved),
@@ -124,6 +187,14 @@ fn decide(store: &Store, snapshot: &Snapshot, refs: &[String], all: Option<&str>
         from.remove(&pending.reference);
     }
     store.set_decisions(&lock, &decisions)?;
-    let what = if approve { "approved" } else { "rejected" };
-    Ok(print::line(format!("{} texts {what}; the next `shortlist sync` takes that over", chosen.len()))?)
+    let (what, n) = (if approve { "approved" } else { "rejected" }, chosen.len());
+    if as_json {
+        let refs: Vec<&&str> = chosen.keys().collect();
+        return print::json(&json!({ "decision": what, "refs": refs, "n_not_shown": n_not_shown }));
+    }
+    print::line(format!("{n} texts {what}; the next `shortlist sync` takes that over"))?;
+    if n_not_shown > 0 {
+        print::line(format!("{n_not_shown} more, too many to be kept and shown, wait on; look again after it"))?;
+    }
+    Ok(())
 }

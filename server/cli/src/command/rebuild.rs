@@ -1,10 +1,10 @@
 //! `shortlist rebuild`.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use shortlist_index::Store;
 use shortlist_ingest::sync::{self, SyncOptions};
 
-use super::sync::{print_pass, sources};
+use super::sync::{finish, sources};
 use crate::args::RebuildArgs;
 use crate::models;
 use crate::models::Sessions;
@@ -31,9 +31,5 @@ pub fn run(places: &PlaceArgs, args: &RebuildArgs) -> Result<()> {
         }
     };
     let published = target.publish(&store, &report, args.keep);
-    print_pass(&report, published, &target, args.json)?;
-    if report.has_failures() {
-        bail!("not every source was read and taken; the last good tools of such a source are kept");
-    }
-    Ok(())
+    finish(&report, published, &target, args.json)
 }

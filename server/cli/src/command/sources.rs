@@ -90,7 +90,7 @@ fn rejections(places: &PlaceArgs, name: &str, as_json: bool) -> Result<()> {
     }
     let n_kept = report.rejections.len() as u64;
     if n_kept < report.n_rejected {
-        eprintln!("{n_kept} of {} rejections were kept with their reasons", report.n_rejected);
+        print::say(format!("{n_kept} of {} rejections were kept with their reasons", report.n_rejected));
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! `shortlist sync`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::mpsc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail, ensure};
 use shortlist_index::{Embedder, Store};
-use shortlist_ingest::config::Config;
+use shortlist_ingest::config::{Config, ConfigError};
 use shortlist_ingest::handling::Handling;
 use shortlist_ingest::remote::Published;
 use shortlist_ingest::source::Source;
@@ -37,12 +38,7 @@ pub fn run(places: &PlaceArgs, args: &SyncArgs) -> Result<()> {
     }
     let report = sync_into(&places.home(), embedder.as_ref(), &sources, &options)?;
     let published = target.publish(&store, &report, args.keep);
-    let printed = print_pass(&report, published, &target, args.json);
-    // Said even when nobody reads the report.
-    if report.has_failures() {
-        bail!("not every source was read and taken; the last good tools of such a source are kept")
-    }
-    printed
+    finish(&report, published, &target, args.json)
 }
 
 /// One pass into the store in `home`, with progress.
@@ -68,7 +64,7 @@ fn follow(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.spawn(async move {
         super::serve::stop_signal().await;
-        eprintln!("stopping after the pass that runs");
+        print::say("stopping after the pass that runs");
         // The watch is gone only when it has ended already.
         let _ = stopper.send(Wake::Stop);
     });
@@ -80,16 +76,16 @@ fn follow(
             }
             Ok(report) => summary(report),
             Err(error) => {
-                eprintln!("error: {error}");
+                print::say(format!("error: {error}"));
                 Ok(())
             }
         };
         if let Ok(report) = pass {
             match target.publish(store, report, args.keep) {
-                Ok(Some(published)) if published.changed => eprintln!("{}", target.summary(&published)),
+                Ok(Some(published)) if published.changed => print::say(target.summary(&published)),
                 Ok(_) => {}
                 // The next pass tries again.
-                Err(error) => eprintln!("error: {error:#}"),
+                Err(error) => print::error(&error),
             }
         }
         // Nobody reads the reports any more, so nobody wants more of them.
@@ -108,31 +104,44 @@ pub fn sources(places: &PlaceArgs, config: &Path, jsonl: &[String]) -> Result<Ha
     if jsonl.is_empty() { configured(places, config) } else { Ok((named(jsonl)?, BTreeMap::new())) }
 }
 
-/// What a pass did, and what became of it elsewhere, where it was published.
-pub fn print_pass(
-    report: &SyncReport,
-    published: Result<Option<Published>>,
-    target: &Target,
-    as_json: bool,
-) -> Result<()> {
+/// Tells what a pass did, and what became of it elsewhere, where it was published.
+///
+/// # Errors
+/// When a source or the publish failed, even when nobody reads the rest.
+pub fn finish(report: &SyncReport, published: Result<Option<Published>>, target: &Target, as_json: bool) -> Result<()> {
+    let there = published.as_ref().ok().and_then(Option::as_ref);
+    let printed = print_pass(report, there, target, as_json);
+    if !report.has_failures() {
+        return published.and(printed);
+    }
+    if let Err(error) = published {
+        print::error(&error);
+    }
+    bail!("not every source was read and taken; the last good tools of such a source are kept")
+}
+
+fn print_pass(report: &SyncReport, published: Option<&Published>, target: &Target, as_json: bool) -> Result<()> {
     if as_json {
         let mut value = serde_json::to_value(report)?;
-        if let Ok(Some(published)) = &published {
+        if let Some(published) = published {
             value["published_to"] = serde_json::to_value(published)?;
         }
-        print::json(&value)?;
-    } else {
-        summary(report)?;
+        return print::json(&value);
     }
-    match published? {
-        Some(published) if !as_json => Ok(print::line(target.summary(&published))?),
-        _ => Ok(()),
-    }
+    summary(report)?;
+    published.map_or(Ok(()), |published| Ok(print::line(target.summary(published))?))
 }
 
 fn configured(places: &PlaceArgs, file: &Path) -> Result<Handled> {
-    let config =
-        Config::read(file).context("name a configuration with --config, or a catalog with --jsonl NAME=FILE")?;
+    let config = Config::read(file).map_err(|error| {
+        let is_missing = matches!(&error, ConfigError::Io { error, .. } if error.kind() == ErrorKind::NotFound);
+        let error = Error::new(error);
+        if !is_missing {
+            return error;
+        }
+        error.context("name a configuration with --config, or a catalog with --jsonl NAME=FILE")
+    })?;
+    ensure!(!config.sources.is_empty(), "{} names no source; add a [[source]] to it", file.display());
     let sources = config.open(&places.home(), &places.assets(), &AssetBar::new(), &|name| std::env::var(name).ok());
     Ok((sources, config.handling))
 }
@@ -182,10 +191,10 @@ pub fn summary(report: &SyncReport) -> Result<()> {
         }
     }
     for (name, n_tools) in &report.removed_sources {
-        eprintln!("warning: {name} is no longer a source, and its {n_tools} tools are gone with it");
+        print::say(format!("warning: {name} is no longer a source, and its {n_tools} tools are gone with it"));
     }
     for warning in &report.warnings {
-        eprintln!("warning: {warning}");
+        print::say(format!("warning: {warning}"));
     }
     let seconds: f64 = report.seconds.iter().map(|(_, seconds)| seconds).sum();
     let what = if report.published { "published" } else { "unchanged:" };

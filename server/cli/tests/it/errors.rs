@@ -1,16 +1,66 @@
 //! What goes wrong is said clearly, with what to do next.
 
-use crate::program::{Program, crosscheck, tool};
+use crate::program::{Program, crosscheck, tool, unread};
 
 #[test]
 fn a_command_without_a_catalog_says_what_to_run() {
     let program = Program::new();
-    assert!(program.fail(&["search", "x", "--mode", "lexical"]).contains("run `shortlist sync`"));
+    let empty = program.fail(&["search", "x", "--mode", "lexical"]);
+    assert!(empty.contains("run `shortlist sync` first, or name the home"), "{empty}");
     assert!(program.fail(&["sync", "--config", "missing.toml"]).contains("--jsonl NAME=FILE"));
     assert!(program.fail(&["sync", "--jsonl", "no-file"]).contains("write --jsonl NAME=FILE"));
     assert!(program.fail(&["details", "not a ref"]).contains("<source>://<namespace>.<name>"));
     assert!(program.fail(&["serve", "--secret-file", "missing"]).contains("cannot read the secret"));
     assert!(program.fail(&["generations", "roll-back"]).contains("no older generation"));
+    for (command, advice) in [
+        (&["audit", "verify"][..], "`shortlist serve` writes one"),
+        (&["audit", "tail"][..], "--folder says where"),
+        (&["policy", "explain", "--ref", "a://b.c", "--as", "alice"][..], "name one that exists with --policy"),
+        (&["assets", "verify", "nosuch"][..], "there is no asset \"nosuch\""),
+    ] {
+        let error = program.fail(command);
+        assert!(error.contains(advice) && !error.contains("are not what was pinned"), "{error}");
+    }
+    // What the system says is said once.
+    let error = program.fail(&["policy", "check", "missing.toml"]);
+    assert_eq!(error.matches("os error").count(), 1, "{error}");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_not_taken_for_one_that_is_missing() {
+    let program = Program::new();
+    for (text, said) in [("[[source]]\nnmae = \"x\"\n", "source number 1"), ("", "wrong.toml names no source")] {
+        let config = program.write("wrong.toml", text);
+        let error = program.fail(&["sync", "--config", config.to_str().expect("UTF-8")]);
+        assert!(error.contains(said) && !error.contains("--jsonl NAME=FILE"), "{error}");
+    }
+}
+
+#[test]
+fn errors_that_nobody_reads_stop_nothing_and_lose_no_key() {
+    let program = Program::new();
+    let run = |arguments: &[&str]| program.command(arguments).stderr(unread()).output().expect("it starts");
+    let named = format!("test={}", program.catalog(&[tool("files", "list", "Lists files.")]).display());
+    assert!(run(&["sync", "--jsonl", &named]).status.success());
+    assert_eq!(program.json(&["generations", "--json"])[0]["n_tools"], 1);
+    assert_eq!(run(&["details", "test://files.none"]).status.code(), Some(1));
+    let made = run(&["keys", "create", "--service", "crm"]);
+    assert!(made.status.success() && made.stdout.starts_with(b"slk_"));
+}
+
+#[test]
+fn what_is_asked_for_as_json_comes_as_json() {
+    let program = Program::new();
+    program.sync(&[tool("files", "list", "Lists files.")]);
+    program.sync(&[tool("files", "copy", "Copies a file.")]);
+    let rolled_back = program.json(&["generations", "roll-back", "--json"]);
+    assert_eq!(rolled_back, serde_json::json!({ "number": 1, "current": true }));
+    let assets = program.home().join("assets");
+    let assets = ["--assets", assets.to_str().expect("UTF-8")];
+    let output = program.run(&[&["assets", "verify", "reranker-en", "--json"][..], &assets].concat());
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&rows[0]["name"], &rows[0]["good"]), (&"reranker-en".into(), &false.into()), "{rows}");
+    assert!(!output.status.success());
 }
 
 #[test]

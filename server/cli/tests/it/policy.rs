@@ -63,6 +63,20 @@ fn a_grant_added_at_run_time_works_without_restarting_anything() {
 }
 
 #[test]
+fn an_empty_name_is_refused_and_shows_nothing() {
+    let program = program();
+    let policy = program.write("policy.toml", POLICY);
+    for flag in ["--as", "--group", "--role", "--tenant", "--scope", "--service"] {
+        for command in [&["namespaces"][..], &["mcp"], &["search", "issue", "--mode", "lexical"]] {
+            let output = program.run(&[command, &[flag, "", "--policy", text(&policy)]].concat());
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && output.stdout.is_empty(), "{command:?} {flag}: {error}");
+            assert!(error.contains(&format!("a value is required for '{flag} ")), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_policy_is_checked_explained_and_compared() {
     let program = program();
     let old = program.write("old.toml", POLICY);

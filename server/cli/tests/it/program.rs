@@ -71,6 +71,13 @@ impl Program {
     }
 }
 
+/// Where a stream goes that nobody reads any more: writing to it fails.
+pub fn unread() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
 /// A tool of a JSONL catalog.
 pub fn tool(namespace: &str, name: &str, description: &str) -> Value {
     json!({ "id": format!("{namespace}:{name}"), "namespace": namespace, "name": name, "description": description })

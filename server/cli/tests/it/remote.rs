@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shortlist_ingest::testing::S3Server;
 
-use crate::program::{Program, tool};
+use crate::program::{Program, tool, unread};
 use crate::serve::{Server, eventually, policy};
 
 fn s3_server() -> S3Server {
@@ -160,4 +160,35 @@ fn a_rebuild_takes_a_generation_from_wherever_it_is_and_says_what_is_none() {
     let error = fresh.fail(&["rebuild", "--jsonl", &good, "--jsonl", "bad=missing.jsonl", "--publish-to", shared]);
     assert!(error.contains("bad could not be read") && error.contains("nothing was published"), "{error}");
     assert_eq!(other.json(&["rebuild", "--json", "--from", shared])["sources"]["test"]["n_searchable"], 2);
+}
+
+#[test]
+fn a_publish_that_failed_is_told_beside_a_source_that_failed_and_where_nobody_reads_the_report() {
+    let (builder, other) = (Program::new(), Program::new());
+    let shared = tempfile::tempdir().expect("a folder");
+    let shared = shared.path().to_str().expect("UTF-8");
+    builder.sync(&[tool("files", "list", "Lists files.")]);
+    builder.succeed(&["publish", "--to", shared]);
+    let fail = |program: &Program, arguments: &[&str], stdout: Stdio| {
+        let output = program.command(arguments).stdout(stdout).output().expect("it starts");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        error
+    };
+    let file = other.catalog(&[tool("files", "move", "Moves a file.")]);
+    let good = format!("test={}", file.display());
+    for command in ["sync", "rebuild"] {
+        let arguments = [command, "--jsonl", &good, "--jsonl", "bad=missing.jsonl", "--publish-to", shared];
+        for stdout in [Stdio::piped(), unread()] {
+            let error = fail(&other, &arguments, stdout);
+            assert!(error.contains("nothing was published to"), "{error}");
+            assert!(error.contains("not every source was read and taken"), "{error}");
+        }
+    }
+    // Every source is read, and the number was given out there for another generation.
+    let stranger = Program::new();
+    stranger.sync(&[tool("files", "move", "Moves a file.")]);
+    let named = format!("test={}", stranger.home().with_file_name("tools.jsonl").display());
+    let error = fail(&stranger, &["sync", "--jsonl", &named, "--publish-to", shared], unread());
+    assert!(error.contains("shortlist rebuild --publish-to"), "{error}");
 }

@@ -132,7 +132,7 @@ fn datasets(places: &PlaceArgs, args: &RelevanceArgs) -> Result<Vec<Dataset>> {
         all.push(dataset);
         match pooled {
             Ok(pooled) => all.push(pooled),
-            Err(overlap) => eprintln!("note: {overlap}"),
+            Err(overlap) => print::say(format!("note: {overlap}")),
         }
     }
     Ok(all)
