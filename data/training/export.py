@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--blend", type=float, default=1.0)
     parser.add_argument("--with", dest="other", type=Path, help="a state.pt to blend with instead of the base")
     parser.add_argument("--fp32", action="store_true")
-    parser.add_argument("--name", default="shortlist-encoder-6")
+    parser.add_argument("--name", default="shortlist-encoder-7")
     args = parser.parse_args()
     weights = encoders.load(args.base).state_dict()
     if args.other:

@@ -226,14 +226,18 @@ def requested(shared):
 
 def judged_lists(shared):
     """What an encoder found for requests, each tool with the grade that a language model gave it after reading both: 2 where
-    it does what is asked, 1 where it would in part, 0 where it does not. `requests/judged.*.jsonl`."""
+    it does what is asked, 1 where it would in part, 0 where it does not. `requests/judged.*.jsonl`; for some of them the request
+    was said in another language too (`requests/translated.tsv`)."""
     texts = {f"invented/{tool['name']}": text(tool) for tool in invented()}
     for folder in CATALOGS + FUNCTIONS[:1]:
         for tool in tools_of(shared, folder):
             texts.setdefault(tool["id"], text(tool))
+    translated = dict(line.rstrip("\n").split("\t") for line in open(REQUESTS / "translated.tsv"))
     for file in sorted(REQUESTS.glob("judged.*.jsonl")):
         for one in read(file):
-            yield {"query": one["query"], "documents": [texts[tool] for tool in one["grades"]], "grades": list(one["grades"].values())}
+            judged = {"documents": [texts[tool] for tool in one["grades"]], "grades": list(one["grades"].values())}
+            queries = [one["query"], translated.get(one["query"])]
+            yield from ({"query": query, **judged} for query in queries if query)
 
 
 def neighbours(pairs, among=None):

@@ -8,7 +8,7 @@ groups of neighbours, tools that are hard to tell apart, so that each is the oth
 What answers a query besides its own text, or says the same, is no negative. With `--lists`, every second step learns from judged
 lists instead: what an encoder found for a request, each tool with a grade, so that what nearly answers is
 told from what does (ListNet's loss; Cao et al., 2007). The result is the mean of the weights over the last steps (EMA). Two
-cores with bf16 take 2.4 s a step; every 100 steps the state is saved, and `--resume` goes on there.
+cores with bf16 take 2.5 to 3.5 s a step; every 100 steps the state is saved, and `--resume` goes on there.
 """
 
 import argparse
@@ -27,15 +27,15 @@ SEED = 6
 BATCH = 64
 GROUP = 4
 GROUPED = 0.5
-QUERY_TOKENS, DOCUMENT_TOKENS = 64, 96
+QUERY_TOKENS, DOCUMENT_TOKENS = 64, 80
 # Judged lists of a step, and how much of a list's sum a tool of each grade should take.
-LISTS, SHARES = 12, (0.0, 0.15, 1.0)
+LISTS, SHARES = 10, (0.0, 0.15, 1.0)
 TEMPERATURE = 0.05
 RATE, WARM_UP, DECAY = 5e-5, 0.06, 0.01
 EMA = 0.99
 # How often each set is drawn, whatever its size.
 WEIGHTS = {
-    "metatool": 2.0, "toolret_apigen": 1.0, "toolret_toolink": 0.5, "nl2bash_tldr": 0.5, "sealtools": 2.0,
+    "metatool": 3.0, "toolret_apigen": 1.0, "toolret_toolink": 0.5, "nl2bash_tldr": 0.5, "sealtools": 2.0,
     "catalog_openapi": 2.5, "catalog_agent_tools": 1.5, "requests_catalog_openapi": 6.0, "requests_catalog_agent_tools": 5.0,
     "requests_toolret_apigen": 2.5, "requests_toolret_toolink": 0.5, "requests_nl2bash_tldr": 0.5, "requests_invented": 3.0,
 }
@@ -59,8 +59,7 @@ def encode(model, tokenizer, texts, n_tokens):
         for row, one in enumerate(run):
             ids[row, : len(one.ids)] = torch.tensor(one.ids)
             mask[row, : len(one.ids)] = 1
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
-            vectors.append(model(ids, mask))
+        vectors.append(model(ids, mask))
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(vectors)[back]
@@ -112,6 +111,13 @@ class Lists:
 
     def __init__(self, folder):
         self.all, self.order = [json.loads(line) for line in open(folder / "lists.jsonl")], []
+
+    def go_on(self, order, n_known, rng):
+        """Goes on in an order that was saved, among which those are shuffled that came since."""
+        self.order = order
+        if len(self.all) > n_known:
+            self.order = order + list(range(n_known, len(self.all)))
+            rng.shuffle(self.order)
 
     def batch(self, rng):
         while len(self.order) < LISTS:
@@ -174,7 +180,7 @@ def main():
         rng.setstate(saved["rng"])
         pairs.order, first = saved["order"], saved["step"]
         if lists and saved["lists"] is not None:
-            lists.order = saved["lists"]
+            lists.go_on(saved["lists"], saved["n_lists"], rng)
     log = open(args.out / "log.jsonl", "a")
     began, smooth = time.time(), None
     last = min(args.steps, args.stop or args.steps)
@@ -182,8 +188,10 @@ def main():
         of_lists = lists is not None and step % 2 == 1
         chosen = lists.batch(rng) if of_lists else pairs.batch(rng)
         texts = [text for one in chosen for text in (one["documents"] if of_lists else [one["document"]])]
-        queries = encode(model, tokenizer, [one["query"] for one in chosen], QUERY_TOKENS)
-        documents = encode(model, tokenizer, texts, DOCUMENT_TOKENS)
+        # Around both, for the weights are made bf16 once for each.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
+            queries = encode(model, tokenizer, [one["query"] for one in chosen], QUERY_TOKENS)
+            documents = encode(model, tokenizer, texts, DOCUMENT_TOKENS)
         loss = (loss_of_lists if of_lists else loss_of)(queries, documents, chosen)
         optimizer.zero_grad()
         loss.backward()
@@ -200,7 +208,7 @@ def main():
             saved = {
                 "model": model.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict(),
                 "scheduler": scheduler.state_dict(), "rng": rng.getstate(), "order": pairs.order, "step": step + 1,
-                "lists": lists.order if lists else None,
+                "lists": lists.order if lists else None, "n_lists": len(lists.all) if lists else 0,
             }
             torch.save(saved, state.with_suffix(".new"))
             state.with_suffix(".new").rename(state)
