@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The folder's name; a new model gets another.
-const NAME: &str = "shortlist-encoder-6";
+const NAME: &str = "shortlist-encoder-7";
 /// `data/models/encoder`, file by file.
 const FILES: [(&str, &[u8]); 3] = [
     ("model.onnx", include_bytes!("../../../data/models/encoder/model.onnx")),
