@@ -17,7 +17,7 @@ pub fn line(text: impl AsRef<str>) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{}", printable(text.as_ref()))
 }
 
-/// Writes a text to standard error, as [`line`] does to standard output. Where nobody reads it any more, what is done goes on.
+/// Writes a text to standard error, as [`line()`] does to standard output. Where nobody reads it any more, what is done goes on.
 pub fn say(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "{}", printable(text.as_ref()));
 }
