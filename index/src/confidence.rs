@@ -48,8 +48,8 @@ pub(crate) fn is_named(query: &str, reference: &ToolRef, name: &str) -> bool {
     let words = |text: &str| -> Vec<String> { identifier_words(text).iter().map(|word| word.to_lowercase()).collect() };
     let asked = words(query);
     let full = || words(&format!("{} {}", reference.namespace(), reference.name()));
-    let refs = || [reference.to_string(), reference.without_version().to_string()];
-    !asked.is_empty() && (asked == words(name) || asked == full() || refs().iter().any(|text| asked == words(text)))
+    let newest = || reference.version().is_some() && asked == words(&reference.without_version().to_string());
+    !asked.is_empty() && (asked == words(name) || asked == full() || asked == words(&reference.to_string()) || newest())
 }
 
 #[cfg(test)]

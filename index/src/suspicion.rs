@@ -74,12 +74,14 @@ const REQUESTS_MIN: usize = 10;
 const ASKERS: [&str; 9] = ["i", "me", "my", "mine", "please", "i'm", "i'd", "i've", "i'll"];
 
 fn lists_requests(text: &str) -> bool {
-    let sentences: Vec<&str> = text.split_inclusive(SENTENCE_ENDS).collect();
-    let asks = |&(place, sentence): &(usize, &str)| {
-        let is_question = sentence.ends_with('?') && !sentences.get(place + 1).is_some_and(|next| is_syntax(next));
-        is_question || words(sentence).any(|word| ASKERS.contains(&word.as_str()))
-    };
-    sentences.iter().copied().enumerate().filter(asks).nth(REQUESTS_MIN - 1).is_some()
+    let mut sentences = text.split_inclusive(SENTENCE_ENDS).peekable();
+    let mut n_requests = 0;
+    while let Some(sentence) = sentences.next() {
+        let is_question = sentence.ends_with('?') && !sentences.peek().is_some_and(|next| is_syntax(next));
+        let asks = is_question || words(sentence).any(|word| ASKERS.contains(&word.as_str()));
+        n_requests += usize::from(asks);
+    }
+    n_requests >= REQUESTS_MIN
 }
 
 /// Whether what goes on behind a `?` shows that nothing was asked: `title?: string`, `/search?page=2`.
