@@ -130,8 +130,7 @@ fn read(
     let Begun { store, lock, parent, now, warnings } = begun;
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let default = Handling::default();
-    // What cannot be read of them is begun anew after the readings, with a warning.
-    let statuses = store.statuses().unwrap_or_default();
+    let statuses = status::before(store, warnings);
     let is_read = |source: &dyn Source| {
         let was_well = |status: &SourceStatus| status.succeeded_unix_s.is_some() && status.n_failures == 0;
         options.due.as_ref().is_none_or(|due| due.contains(source.name()))
@@ -171,7 +170,7 @@ fn read(
         quarantine::apply(&mut reading, || parent.tools_of(source.name()), handling, &mut decisions);
         readings.insert(source.name().to_owned(), reading);
     }
-    let statuses = status::after(store, &readings, *now, warnings);
+    let statuses = status::after(&statuses, &readings, *now);
     if readings.values().all(Reading::has_nothing) {
         status::write(store, lock, Some(&statuses), warnings);
         return Err(SyncError::nothing_read(&readings));

@@ -6,17 +6,16 @@ use shortlist_index::{SourceFault, SourceStatus, SourceStatuses, Store, WriteLoc
 
 use super::reading::Reading;
 
-/// The statuses after these readings. What cannot be read of those before is begun anew, with a warning.
-pub(super) fn after(
-    store: &Store,
-    readings: &BTreeMap<String, Reading>,
-    now: u64,
-    warnings: &mut Vec<String>,
-) -> SourceStatuses {
-    let before = store.statuses().unwrap_or_else(|error| {
+/// The statuses before a pass. What cannot be read of them is begun anew, with a warning.
+pub(super) fn before(store: &Store, warnings: &mut Vec<String>) -> SourceStatuses {
+    store.statuses().unwrap_or_else(|error| {
         warnings.push(error.to_string());
         SourceStatuses::new()
-    });
+    })
+}
+
+/// The statuses after these readings.
+pub(super) fn after(before: &SourceStatuses, readings: &BTreeMap<String, Reading>, now: u64) -> SourceStatuses {
     let status = |(name, reading): (&String, &Reading)| {
         // One that was not read is as it was.
         let Some(health) = reading.outcome.health() else { return Some((name.clone(), before.get(name)?.clone())) };
