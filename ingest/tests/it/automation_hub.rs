@@ -7,14 +7,10 @@ use shortlist_index::{Annotations, Rejection, ScopeRequirement, Tool};
 use shortlist_ingest::error::SourceError;
 use shortlist_ingest::source::automation_hub::{AutomationHub, AutomationHubConfig, EtagCovers, FieldMap};
 use shortlist_ingest::source::{Fetched, Record, Source, SourceState};
-use shortlist_ingest::testing::{Fault, HubServer, actions_of_jsonl, loopback};
+use shortlist_ingest::testing::{Fault, actions_of_jsonl, loopback};
 
-use crate::support::{Waits, action, actions, bearer, config, hub};
+use crate::support::{Waits, action, actions, bearer, config, hub, start};
 use crate::wire::{Wire, reply};
-
-fn start(actions: Vec<Value>) -> HubServer {
-    HubServer::start(actions).expect("a loopback port")
-}
 
 /// A whole pass: the records and the state, or the error.
 fn read(source: &AutomationHub) -> Result<(Vec<Record>, SourceState), SourceError> {

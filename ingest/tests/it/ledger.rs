@@ -8,24 +8,12 @@ use shortlist_ingest::handling::Handling;
 use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{Outcome, SyncOptions};
-use shortlist_ingest::testing::{Fault, HubServer};
+use shortlist_ingest::testing::Fault;
 
-use crate::support::{Place, action, actions, config, hub};
-
-fn start(n: usize) -> HubServer {
-    HubServer::start(actions(n)).expect("a loopback port")
-}
-
-fn sources(hubs: &[(&str, &HubServer)]) -> Vec<Box<dyn Source>> {
-    hubs.iter().map(|(name, server)| Box::new(hub(config(name, server))) as Box<dyn Source>).collect()
-}
+use crate::support::{Place, accept_shrink, action, actions, sources, start};
 
 fn status(place: &Place, name: &str) -> SourceStatus {
     place.store.statuses().expect("statuses").remove(name).expect("a status of the source")
-}
-
-fn accept(name: &str) -> SyncOptions {
-    SyncOptions { accept_shrink: [name.to_owned()].into(), ..SyncOptions::default() }
 }
 
 fn faults() -> Vec<Option<Fault>> {
@@ -34,7 +22,7 @@ fn faults() -> Vec<Option<Fault>> {
 
 #[test]
 fn a_failing_source_is_stale_with_an_age_although_nothing_was_published() {
-    let server = start(12);
+    let server = start(actions(12));
     let place = Place::new();
     let sources = sources(&[("hub", &server)]);
     place.sync(&sources).expect("a pass");
@@ -59,7 +47,7 @@ fn a_failing_source_is_stale_with_an_age_although_nothing_was_published() {
 
 #[test]
 fn a_source_that_never_worked_has_failed_even_where_nothing_could_be_published() {
-    let server = start(3);
+    let server = start(actions(3));
     server.plan(faults());
     let place = Place::new();
     place.sync(&sources(&[("hub", &server)])).expect_err("there is nothing to publish");
@@ -69,7 +57,7 @@ fn a_source_that_never_worked_has_failed_even_where_nothing_could_be_published()
 
 #[test]
 fn statuses_that_cannot_be_read_are_a_warning_and_begin_anew() {
-    let server = start(3);
+    let server = start(actions(3));
     let place = Place::new();
     let sources = sources(&[("hub", &server)]);
     place.sync(&sources).expect("a pass");
@@ -81,7 +69,7 @@ fn statuses_that_cannot_be_read_are_a_warning_and_begin_anew() {
 
 #[test]
 fn a_source_that_shrinks_suddenly_is_held_back_until_an_operator_accepts_it() {
-    let (server, other) = (start(40), start(5));
+    let (server, other) = (start(actions(40)), start(actions(5)));
     let place = Place::new();
     let both = sources(&[("hub", &server), ("other", &other)]);
     place.sync(&both).expect("a pass");
@@ -103,16 +91,16 @@ fn a_source_that_shrinks_suddenly_is_held_back_until_an_operator_accepts_it() {
     assert!(stale.is_some_and(|reason| reason.contains("held back")));
 
     // Another source's name changes nothing; its own does.
-    let report = place.sync_as(&both, &accept("other")).expect("a pass");
+    let report = place.sync_as(&both, &accept_shrink("other")).expect("a pass");
     assert!(matches!(report.sources["hub"].outcome, Outcome::HeldBack { .. }));
-    let report = place.sync_as(&both, &accept("hub")).expect("a pass");
+    let report = place.sync_as(&both, &accept_shrink("hub")).expect("a pass");
     assert_eq!((&report.sources["hub"].outcome, report.sources["hub"].n_removed), (&Outcome::Read, 32));
     assert_eq!((place.tools().len(), status(&place, "hub").health), (8 + 6, Health::Ok));
 }
 
 #[test]
 fn an_empty_catalog_is_held_back_however_small_and_a_source_that_recovers_needs_no_word() {
-    let server = start(3);
+    let server = start(actions(3));
     let place = Place::new();
     let sources = sources(&[("hub", &server)]);
     place.sync(&sources).expect("a pass");
@@ -143,7 +131,7 @@ fn hidden_characters_are_counted_and_rejections_are_all_kept() {
     catalog[0]["description"] = json!("Sends\u{202E} money\u{200B}.");
     catalog[1]["inputSchema"] = json!({ "properties": { "to": { "description": "whom\u{2066}" } } });
     catalog.extend((0..1_500).map(|i| action(&format!("bad{i}"), "")));
-    let server = HubServer::start(catalog).expect("a loopback port");
+    let server = start(catalog);
     let place = Place::new();
     let report = place.sync(&sources(&[("hub", &server)])).expect("a pass");
     let source = &report.sources["hub"];
@@ -175,7 +163,7 @@ fn a_file_that_is_empty_for_a_moment_loses_nothing() {
 
 #[test]
 fn only_the_sources_that_are_due_are_read_and_the_others_keep_what_they_have() {
-    let (one, two) = (start(12), start(9));
+    let (one, two) = (start(actions(12)), start(actions(9)));
     let place = Place::new();
     let both = sources(&[("one", &one), ("two", &two)]);
     let due = |name: &str| SyncOptions { due: Some([name.to_owned()].into()), ..SyncOptions::default() };
@@ -205,7 +193,7 @@ fn only_the_sources_that_are_due_are_read_and_the_others_keep_what_they_have() {
 
 #[test]
 fn a_source_whose_tools_were_lost_here_is_read_although_it_is_not_due() {
-    let (one, two) = (start(12), start(9));
+    let (one, two) = (start(actions(12)), start(actions(9)));
     let place = Place::new();
     let both = sources(&[("one", &one), ("two", &two)]);
     place.sync(&both).expect("a pass");

@@ -14,14 +14,10 @@ use shortlist_ingest::source::{Fetched, Source};
 use shortlist_ingest::sync::Outcome;
 use shortlist_ingest::testing::{Fault, HubServer, loopback};
 
-use crate::support::{Place, Waits, actions, bearer, config, hub};
+use crate::support::{Place, Waits, actions, bearer, config, hub, start};
 
 const HOME: &str = "SHORTLIST_TEST_RESUME_HOME";
 const HUB: &str = "SHORTLIST_TEST_RESUME_HUB";
-
-fn start(actions: Vec<Value>) -> HubServer {
-    HubServer::start(actions).expect("a loopback port")
-}
 
 fn resume_folder(home: &Path) -> PathBuf {
     home.join("resume").join("hub")

@@ -54,6 +54,21 @@ impl Waits {
     }
 }
 
+/// A hub that offers these actions.
+pub fn start(actions: Vec<Value>) -> HubServer {
+    HubServer::start(actions).expect("a loopback port")
+}
+
+/// Sources of these names, each reading its hub.
+pub fn sources(hubs: &[(&str, &HubServer)]) -> Vec<Box<dyn Source>> {
+    hubs.iter().map(|(name, server)| Box::new(hub(config(name, server))) as Box<dyn Source>).collect()
+}
+
+/// Takes whatever the source gives in a pass.
+pub fn accept_shrink(name: &str) -> SyncOptions {
+    SyncOptions { accept_shrink: [name.to_owned()].into(), ..SyncOptions::default() }
+}
+
 /// A configuration of the server, with small pages.
 pub fn config(name: &str, server: &HubServer) -> AutomationHubConfig {
     AutomationHubConfig { page_limit: 10, ..AutomationHubConfig::new(name, &server.base_url()) }

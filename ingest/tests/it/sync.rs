@@ -9,22 +9,13 @@ use serde_json::{Value, json};
 use shortlist_index::HashingEmbedder;
 use shortlist_ingest::assets::{Assets, Silent};
 use shortlist_ingest::config::Config;
-use shortlist_ingest::source::Source;
 use shortlist_ingest::source::jsonl::Jsonl;
 use shortlist_ingest::sync::{
     EmbedProgress, Outcome, SyncError, SyncObserver, SyncOptions, SyncReport, SyncStep, sync,
 };
 use shortlist_ingest::testing::{Fault, HubServer};
 
-use crate::support::{Counting, DIMENSION, Place, action, actions, config, hub};
-
-fn start(actions: Vec<Value>) -> HubServer {
-    HubServer::start(actions).expect("a loopback port")
-}
-
-fn sources(hubs: &[(&str, &HubServer)]) -> Vec<Box<dyn Source>> {
-    hubs.iter().map(|(name, server)| Box::new(hub(config(name, server))) as Box<dyn Source>).collect()
-}
+use crate::support::{Counting, DIMENSION, Place, action, actions, sources, start};
 
 /// Ref -> description, as the catalog offers it.
 fn offered(source: &str, catalog: &[Value]) -> BTreeMap<String, String> {

@@ -6,22 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use shortlist_index::{HashingEmbedder, SourceFault, StoreError};
 use shortlist_ingest::source::Source;
 use shortlist_ingest::sync::{Outcome, Quiet, SyncError, SyncOptions, SyncReport};
-use shortlist_ingest::testing::HubServer;
 use shortlist_ingest::watch::{Wake, watch};
 
-use crate::support::{DIMENSION, Place, actions, config, hub, once_free};
-
-fn start(n: usize) -> HubServer {
-    HubServer::start(actions(n)).expect("a loopback port")
-}
-
-fn sources(hubs: &[(&str, &HubServer)]) -> Vec<Box<dyn Source>> {
-    hubs.iter().map(|(name, server)| Box::new(hub(config(name, server))) as Box<dyn Source>).collect()
-}
-
-fn accept(name: &str) -> SyncOptions {
-    SyncOptions { accept_shrink: [name.to_owned()].into(), ..SyncOptions::default() }
-}
+use crate::support::{DIMENSION, Place, accept_shrink, actions, once_free, sources, start};
 
 /// What the first look of a watch does, where anything is due then.
 fn first_look(place: &Place, sources: &[Box<dyn Source>], options: &SyncOptions) -> Option<SyncReport> {
@@ -58,7 +45,7 @@ fn plan_for_later(place: &Place, fault: Option<&str>) {
 
 #[test]
 fn a_restart_keeps_to_the_plan_but_for_other_sources_a_word_about_one_and_one_that_was_not_opened() {
-    let (one, two) = (start(12), start(9));
+    let (one, two) = (start(actions(12)), start(actions(9)));
     let place = Place::new();
     let both = sources(&[("one", &one), ("two", &two)]);
     place.sync(&both).expect("a pass");
@@ -72,7 +59,7 @@ fn a_restart_keeps_to_the_plan_but_for_other_sources_a_word_about_one_and_one_th
 
     plan_for_later(&place, None);
     one.replace(actions(1));
-    let report = first_look(&place, &both, &accept("one")).expect("a pass");
+    let report = first_look(&place, &both, &accept_shrink("one")).expect("a pass");
     assert_eq!((&report.sources["one"].outcome, &report.sources["two"].outcome), (&Outcome::Read, &Outcome::NotDue));
 
     plan_for_later(&place, None);
@@ -82,14 +69,14 @@ fn a_restart_keeps_to_the_plan_but_for_other_sources_a_word_about_one_and_one_th
 
 #[test]
 fn a_shrink_is_accepted_once_and_the_next_one_is_held_back() {
-    let server = start(40);
+    let server = start(actions(40));
     let place = Place::new();
     let sources = sources(&[("hub", &server)]);
     place.sync(&sources).expect("a pass");
     server.replace(actions(8));
     let (waker, wakes) = mpsc::channel();
     let (ours, embedder, mut outcomes) = (waker.clone(), HashingEmbedder::new(DIMENSION), Vec::new());
-    watch(&sources, &place.store, &embedder, &accept("hub"), &mut Quiet, (waker, wakes), &mut |pass| {
+    watch(&sources, &place.store, &embedder, &accept_shrink("hub"), &mut Quiet, (waker, wakes), &mut |pass| {
         // One that another process kept out is tried again.
         let Ok(report) = pass else { return };
         outcomes.push(report.sources["hub"].outcome.clone());
