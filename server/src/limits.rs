@@ -160,6 +160,9 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a request may take from its head to the last byte of its answer: its body, the work, its record, and a caller
 /// who reads slowly.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The most bytes of an answer that are handed to hyper at once. It takes the next only when it has room, but whatever it is
+/// given: an answer in one piece would be handed over before anybody read of it.
+pub const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// How long a connection that is told to close may take to write what it has begun.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of a request's head: the largest token or memberships, and room for the rest. More is answered with 431.

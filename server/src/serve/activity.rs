@@ -17,9 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The most bytes of an answer that are handed over at once. The library takes the next only when it has room, but whatever it is
-/// given: an answer in one piece would be handed over before anybody read of it.
-pub(super) const PIECE_BYTES_MAX: usize = 16 * 1024;
+use crate::limits::PIECE_BYTES_MAX;
 
 /// How long each phase of a connection may take.
 #[derive(Clone, Copy, Debug)]

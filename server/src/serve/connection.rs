@@ -20,10 +20,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::activity::{Activity, Answering, Observed, PIECE_BYTES_MAX, Patience, Phase};
+use super::activity::{Activity, Answering, Observed, Patience, Phase};
 use super::places::Place;
 use crate::config::ConnectionLimits;
-use crate::limits::{CLOSE_TIMEOUT, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX};
+use crate::limits::{CLOSE_TIMEOUT, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX, PIECE_BYTES_MAX};
 use crate::state::AppState;
 
 /// What all connections share.
