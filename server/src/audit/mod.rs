@@ -172,7 +172,8 @@ pub struct AuditStatus {
     pub last_hash: String,
     /// Whether decisions cannot be recorded at the moment.
     pub failing: bool,
-    /// Decisions that were not recorded since the server was started: lost with `count`, refused with `refuse`.
+    /// Decisions that were not recorded since the server was started: lost with `count`, refused with `refuse`, but for
+    /// changes that were already made.
     pub n_missed: u64,
 }
 
@@ -215,22 +216,23 @@ impl Audit {
         })
     }
 
-    /// Records a decision: `body` is its JSON object, which the writer numbers and chains. Gives whether the answer may
-    /// leave. Waits for the disk, but never long: a disk that hangs is a failing one.
-    pub(crate) async fn record(&self, body: Vec<u8>) -> bool {
+    /// Records a decision: `body` is its JSON object, which the writer numbers and chains, and `is_made` whether it is a
+    /// change that was made, which a gap must not call refused. Gives whether the answer may leave. Waits for the disk, but
+    /// never long: a disk that hangs is a failing one.
+    pub(crate) async fn record(&self, body: Vec<u8>, is_made: bool) -> bool {
         let serves_on = self.config.on_failure == OnFailure::Count;
         let is_stalled = self.shared.stalled.load(Ordering::Relaxed);
         if is_stalled && !serves_on {
-            self.shared.miss(1);
+            self.shared.miss(is_made);
             return false;
         }
         let (ack, acked) = oneshot::channel();
-        let entry = Entry { body, at: SystemTime::now(), ack };
+        let entry = Entry { body, at: SystemTime::now(), is_made, ack };
         // Counted before it is sent, for it may be written at once.
         self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         if self.sender.as_ref().is_none_or(|sender| sender.try_send(entry).is_err()) {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.shared.miss(1);
+            self.shared.miss(is_made);
             return serves_on;
         }
         if is_stalled {
@@ -342,17 +344,17 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_hangs_is_waited_for_once_and_not_by_everybody() {
         let (audit, waiting) = hanging(OnFailure::Count);
-        assert!(audit.record(b"{}".to_vec()).await, "it serves on");
+        assert!(audit.record(b"{}".to_vec(), false).await, "it serves on");
         for _ in 0..9 {
-            assert_eq!(audit.record(b"{}".to_vec()).now_or_never(), Some(true), "it does so at once");
+            assert_eq!(audit.record(b"{}".to_vec(), false).now_or_never(), Some(true), "it does so at once");
         }
         assert_eq!((waiting.try_iter().count(), audit.status().n_missed), (4, 6), "what found no room is counted");
         assert!(audit.status().failing);
 
         let (audit, waiting) = hanging(OnFailure::Refuse);
-        assert!(!audit.record(b"{}".to_vec()).await, "nothing is shown");
+        assert!(!audit.record(b"{}".to_vec(), false).await, "nothing is shown");
         for _ in 0..9 {
-            assert_eq!(audit.record(b"{}".to_vec()).now_or_never(), Some(false), "and that at once");
+            assert_eq!(audit.record(b"{}".to_vec(), false).now_or_never(), Some(false), "and that at once");
         }
         assert_eq!((waiting.try_iter().count(), audit.status().n_missed), (1, 9));
     }
@@ -364,7 +366,7 @@ mod tests {
         let secret = Secret::new("0123456789abcdef").expect("long enough");
         let audit = Audit::start(config, &secret).expect("nobody else writes it");
         let body = || b"{\"kind\":\"decision\"}".to_vec();
-        assert!(audit.record(body()).await);
+        assert!(audit.record(body(), false).await);
         // As by a request whose time is up while it is told that its record is written. Nothing more is sent then.
         audit.shared.stalled.store(true, Ordering::Relaxed);
         let given_up = SystemTime::now() + Duration::from_secs(30);
@@ -372,7 +374,7 @@ mod tests {
             assert!(SystemTime::now() < given_up, "it never ends by itself");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(audit.record(body()).await);
+        assert!(audit.record(body(), false).await);
     }
 
     #[test]

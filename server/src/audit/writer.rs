@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) body: Vec<u8>,
     /// When it was made.
     pub(super) at: SystemTime,
+    /// Whether it is a change that was made.
+    pub(super) is_made: bool,
     /// Told whether it is written.
     pub(super) ack: oneshot::Sender<bool>,
 }
@@ -32,20 +34,23 @@ pub(super) struct Shared {
     failing: AtomicBool,
     /// An attempt did not end in time, and has not ended yet.
     pub(super) stalled: AtomicBool,
-    /// Decisions that were not recorded and of which the log does not know yet.
+    /// Decisions that were not recorded and of which the log does not know yet, without the changes that were made.
     missed: AtomicU64,
+    /// Such changes. They stay made, whatever became of their answers.
+    missed_made: AtomicU64,
     missed_ever: AtomicU64,
     /// Decisions that were sent to the thread and are not dealt with yet.
     pub(super) waiting: AtomicU64,
 }
 
 impl Shared {
-    /// Counts decisions that are not recorded.
-    pub(super) fn miss(&self, n: u64) {
-        self.missed.fetch_add(n, Ordering::Relaxed);
-        let before = self.missed_ever.fetch_add(n, Ordering::Relaxed);
-        if before == 0 || (before + n) / AUDIT_MISSED_PER_WARNING > before / AUDIT_MISSED_PER_WARNING {
-            tracing::error!(audit.n_missed = before + n, "decisions are not recorded in the audit log");
+    /// Counts a decision that is not recorded; `is_made` as in [`Entry`].
+    pub(super) fn miss(&self, is_made: bool) {
+        let missed = if is_made { &self.missed_made } else { &self.missed };
+        missed.fetch_add(1, Ordering::Relaxed);
+        let n_missed = self.missed_ever.fetch_add(1, Ordering::Relaxed) + 1;
+        if n_missed == 1 || n_missed.is_multiple_of(AUDIT_MISSED_PER_WARNING) {
+            tracing::error!(audit.n_missed = n_missed, "decisions are not recorded in the audit log");
         }
     }
 
@@ -97,7 +102,7 @@ struct Begin {
 #[derive(Serialize)]
 struct Gap {
     kind: &'static str,
-    /// What became of them.
+    /// What became of them: `refused` or `served`, or `made` of changes.
     missed: &'static str,
     n_missed: u64,
     since: String,
@@ -170,7 +175,8 @@ impl Writer {
             }
         }
         self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        let end = Entry { body: b"{\"kind\":\"end\"}".to_vec(), at: SystemTime::now(), ack: oneshot::channel().0 };
+        let body = b"{\"kind\":\"end\"}".to_vec();
+        let end = Entry { body, at: SystemTime::now(), is_made: false, ack: oneshot::channel().0 };
         self.write_and_tell(vec![end]);
         self.anchor();
     }
@@ -194,7 +200,7 @@ impl Writer {
         }
         let is_written = written.is_ok();
         if !is_written {
-            self.shared.miss(group.len() as u64);
+            group.iter().for_each(|entry| self.shared.miss(entry.is_made));
         }
         self.note(written);
         self.shared.stalled.store(false, Ordering::Relaxed);
@@ -233,14 +239,17 @@ impl Writer {
             say(to_json(begin), now);
         }
         let missed = self.shared.missed.swap(0, Ordering::Relaxed);
-        let torn = self.torn.clone();
-        if missed > 0 || torn.is_some() {
-            let what = match self.config.on_failure {
-                OnFailure::Refuse => "refused",
-                OnFailure::Count => "served",
-            };
-            let since = timestamp(self.since.unwrap_or(now));
-            say(to_json(&Gap { kind: "gap", missed: what, n_missed: missed, since, torn }), now);
+        let made = self.shared.missed_made.swap(0, Ordering::Relaxed);
+        let mut torn = self.torn.clone();
+        let answered = match self.config.on_failure {
+            OnFailure::Refuse => "refused",
+            OnFailure::Count => "served",
+        };
+        for (what, n_missed) in [(answered, missed), ("made", made)] {
+            if n_missed > 0 || torn.is_some() {
+                let since = timestamp(self.since.unwrap_or(now));
+                say(to_json(&Gap { kind: "gap", missed: what, n_missed, since, torn: torn.take() }), now);
+            }
         }
         for file in &expired {
             say(to_json(&Removed { kind: "removed", file }), now);
@@ -251,6 +260,7 @@ impl Writer {
         let written = if lines.is_empty() { Ok(()) } else { log.append(&lines, head, now) };
         if let Err(error) = written {
             self.shared.missed.fetch_add(missed, Ordering::Relaxed);
+            self.shared.missed_made.fetch_add(made, Ordering::Relaxed);
             return Err(error);
         }
         log.remove(&expired);

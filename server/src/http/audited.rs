@@ -237,11 +237,12 @@ pub(super) async fn record(State(state): State<AppState>, mut request: Request, 
     let told = || response.extensions().get().map(|Told(error)| error.code);
     let error = response.extensions().get::<ApiError>().map(|error| error.code).or_else(told);
     let body = decision(audit, head, noted, response.status(), error);
-    if audit.record(body).await {
+    let is_made = is_change && response.status().is_success();
+    if audit.record(body, is_made).await {
         return response;
     }
     let mut unrecorded = ApiError::new(Code::AuditUnavailable);
-    if is_change && response.status().is_success() {
+    if is_made {
         // The log began to fail just now. Who is only told to try again would believe that nothing happened.
         let told = "The change is made and not recorded; look at GET /v1/admin/policy before you ask again.";
         unrecorded = unrecorded.detail(told);

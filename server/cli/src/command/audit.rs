@@ -133,7 +133,8 @@ fn show(line: &[u8], as_json: bool) -> Result<()> {
     };
     let text = |key: &str| print::on_one_line(record[key].as_str().unwrap_or_default());
     if record["kind"] != "decision" {
-        let n_missed = record["n_missed"].as_u64().map_or(String::new(), |n| format!("  {n} decisions missed"));
+        let missed = |n| format!("  {n} decisions missed: {}", text("missed"));
+        let n_missed = record["n_missed"].as_u64().map_or(String::new(), missed);
         let file = record["file"].as_str().map_or(String::new(), |file| format!("  {}", print::on_one_line(file)));
         return Ok(print::line(format!("{}  {}{n_missed}{file}", text("time"), text("kind").to_uppercase()))?);
     }

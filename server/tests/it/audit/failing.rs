@@ -91,6 +91,11 @@ async fn with_refuse_no_change_is_begun_that_cannot_be_recorded_and_one_that_was
     let rules = policy["run_time"]["rules"].as_array().expect("a list");
     let denied: Vec<&serde_json::Value> = rules.iter().map(|rule| &rule["rule"]["to"][0]).collect();
     assert_eq!(denied, ["user:bob", "user:carol"], "what is told as made is there, and nothing else");
+    // The log tells the same of them, each by what became of it.
+    let records = records(&folder(&server));
+    let gaps = records.iter().filter(|record| record["kind"] == "gap");
+    let missed: Vec<_> = gaps.map(|gap| (&gap["missed"], &gap["n_missed"])).collect();
+    assert_eq!(missed, [(&json!("refused"), &json!(3)), (&json!("made"), &json!(1))]);
     assert_eq!(check(&folder(&server)).n_missed, 4);
     is_good(&folder(&server));
 }
