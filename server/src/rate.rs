@@ -70,6 +70,10 @@ pub(crate) struct RateLimiter {
 }
 
 /// Whose bucket it is. Not the groups or scopes: with other ones it is the same caller.
+///
+/// A gateway, and a service that asks for users, have no bucket for all of their users together, or one of these could use up
+/// the share of the others. Either could make up users, and is trusted not to: it could as well name an admin. How much the
+/// machine does at once, the engine bounds, whoever asks.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Caller {
     user: String,
