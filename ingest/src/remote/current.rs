@@ -66,6 +66,11 @@ impl State {
         Self { format: FORMAT, highest: highest.max(current.number), current, kept }
     }
 
+    /// Whether the generation was current and another was made so since: by a roll-back, or by another publisher.
+    pub(super) fn is_past(&self, entry: &Entry) -> bool {
+        self.current != *entry && self.kept.contains(entry)
+    }
+
     fn check(self) -> Result<Self, String> {
         if self.format != FORMAT {
             return Err(format!("it has format {}, and this program reads {FORMAT}", self.format));

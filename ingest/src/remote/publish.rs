@@ -25,11 +25,14 @@ pub struct PublishOptions {
     pub keep_older: usize,
     /// What is younger is not removed, for it may belong to a publish that runs. Longer than any publish takes.
     pub grace: Duration,
+    /// Whether a generation that is kept there stays as it is where another was made current since, so that a pass that built
+    /// nothing does not undo a roll-back.
+    pub leave_rolled_back: bool,
 }
 
 impl Default for PublishOptions {
     fn default() -> Self {
-        Self { keep_older: 3, grace: Duration::from_secs(24 * 60 * 60) }
+        Self { keep_older: 3, grace: Duration::from_secs(24 * 60 * 60), leave_rolled_back: false }
     }
 }
 
@@ -48,6 +51,13 @@ pub struct Published {
     pub n_removed: usize,
     /// What did not stop the publish and should be looked at.
     pub warnings: Vec<String>,
+}
+
+impl Published {
+    /// This generation is current, and nothing was done for it.
+    fn nothing(generation: u64) -> Self {
+        Self { generation, changed: false, n_sent: 0, bytes_sent: 0, n_removed: 0, warnings: Vec::new() }
+    }
 }
 
 impl Remote {
@@ -85,6 +95,15 @@ impl Remote {
         self.runtime.block_on(async {
             let seen = self.read_current().await?;
             self.check_number(seen.state.as_ref(), &entry)?;
+            if let Some(state) = seen.state.as_ref().filter(|state| options.leave_rolled_back && state.is_past(&entry)) {
+                let current = state.current.number;
+                let warning = format!(
+                    "generation {number} was not made current again at {}, where it is kept and generation {current} was made \
+                     current since; a new generation will be, and `shortlist publish --to` does it now",
+                    self.location
+                );
+                return Ok(Published { warnings: vec![warning], ..Published::nothing(current) });
+            }
             let mut warnings = Vec::new();
             let there = self.kept_files(seen.state.as_ref(), &mut warnings).await;
 
@@ -107,14 +126,8 @@ impl Remote {
             let object = layout::manifest(&entry.manifest);
             let put = self.store.put(&object, PutPayload::from(text)).await;
             put.map_err(|error| self.failed("write", &object, &error))?;
-            let published = Published {
-                generation: number,
-                changed: false,
-                n_sent: sent.len(),
-                bytes_sent: sent.iter().sum(),
-                n_removed: 0,
-                warnings,
-            };
+            let bytes_sent = sent.iter().sum();
+            let published = Published { n_sent: sent.len(), bytes_sent, warnings, ..Published::nothing(number) };
             self.make_current(seen, entry, published, options).await
         })
     }
@@ -127,15 +140,7 @@ impl Remote {
             let entry = kept.cloned().ok_or(StoreError::Missing(number))?;
             // Else nobody could pull it.
             self.fetch_manifest(&entry).await?;
-            let published = Published {
-                generation: number,
-                changed: false,
-                n_sent: 0,
-                bytes_sent: 0,
-                n_removed: 0,
-                warnings: Vec::new(),
-            };
-            self.make_current(seen, entry, published, options).await
+            self.make_current(seen, entry, Published::nothing(number), options).await
         })
     }
 

@@ -329,6 +329,34 @@ fn a_kept_generation_is_made_current_again_by_a_home_that_has_it_no_more() {
     assert!(matches!(error, RemoteError::Local(StoreError::Missing(number)) if number == second + 1), "{error}");
 }
 
+#[test]
+fn a_roll_back_there_stays_until_a_new_generation_is_published() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (remote, builder) = (folder_remote(folder.path()), Builder::new());
+    let pass = |number: u64| {
+        let options = PublishOptions { leave_rolled_back: true, ..PublishOptions::default() };
+        remote.publish(&builder.place.store, number, &Silent, &options).expect("published")
+    };
+    let current = || remote.state().expect("read").expect("there").current.number;
+    let first = builder.build(10, "first");
+    assert!(pass(first).changed);
+    // What the place never had is not what it was rolled back from, however late it comes.
+    let second = builder.build(10, "second");
+    assert!(pass(second).changed);
+
+    builder.publish(&remote, first).expect("rolled back");
+    let left = pass(second);
+    assert_eq!((left.generation, left.changed, left.n_sent, current()), (first, false, 0, first));
+    let [warning] = &left.warnings[..] else { panic!("one warning: {left:?}") };
+    assert!(warning.contains("generation 2 was not made current again"), "{warning}");
+    // An operator's word is not a pass.
+    assert!(builder.publish(&remote, second).expect("published").changed);
+    builder.publish(&remote, first).expect("rolled back");
+    let third = builder.build(10, "third");
+    assert!(pass(third).changed);
+    assert_eq!(current(), third);
+}
+
 /// What somebody does to a manifest.
 type Change = Box<dyn FnOnce(&mut Value)>;
 
@@ -465,7 +493,8 @@ fn what_no_kept_generation_names_is_removed_once_it_is_old() {
     };
     let publish = |word: &str, keep_older: usize, grace: Duration| {
         let number = builder.build(10, word);
-        remote.publish(&builder.place.store, number, &Silent, &PublishOptions { keep_older, grace }).expect("published")
+        let options = PublishOptions { keep_older, grace, ..PublishOptions::default() };
+        remote.publish(&builder.place.store, number, &Silent, &options).expect("published")
     };
     let day = Duration::from_secs(86_400);
     publish("a", 1, day);

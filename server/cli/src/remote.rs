@@ -27,7 +27,7 @@ impl Target {
     }
 
     /// Publishes what a pass made, unless a source has no tools in it that should have some: nobody elsewhere is to lose
-    /// them by that.
+    /// them by that. Where it made nothing new, what could not be published before still is, and a roll-back there stays.
     pub fn publish(&self, store: &Store, report: &SyncReport, keep_older: usize) -> Result<Option<Published>> {
         let Some(remote) = &self.0 else { return Ok(None) };
         // In a pass in which one that failed before is not due, it has failed all the same.
@@ -38,7 +38,9 @@ impl Target {
                 remote.location()
             );
         }
-        publish(remote, store, report.generation, keep_older).map(Some)
+        let leave_rolled_back = !report.published;
+        let options = PublishOptions { keep_older, leave_rolled_back, ..PublishOptions::default() };
+        publish(remote, store, report.generation, &options).map(Some)
     }
 
     /// What a publish to it did, in a line.
@@ -48,9 +50,8 @@ impl Target {
 }
 
 /// Sends a generation and makes it current there.
-pub fn publish(remote: &Remote, store: &Store, number: u64, keep_older: usize) -> Result<Published> {
-    let options = PublishOptions { keep_older, ..PublishOptions::default() };
-    let published = remote.publish(store, number, &TransferBar::new("sending"), &options)?;
+pub fn publish(remote: &Remote, store: &Store, number: u64, options: &PublishOptions) -> Result<Published> {
+    let published = remote.publish(store, number, &TransferBar::new("sending"), options)?;
     for warning in &published.warnings {
         print::say(format!("warning: {warning}"));
     }

@@ -24,7 +24,8 @@ pub struct SyncArgs {
     /// Older generations to keep for a rollback
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub keep: usize,
-    /// Send the generation that serves then to this place too; see `shortlist publish --help`
+    /// Send the generation that serves then to this place too, unless it was rolled back from there; see
+    /// `shortlist publish --help`
     #[arg(long, value_name = "URL")]
     pub publish_to: Option<String>,
     /// Print the report as JSON, with --watch one on each line

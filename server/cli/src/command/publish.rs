@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use shortlist_index::Store;
-use shortlist_ingest::remote::Remote;
+use shortlist_ingest::remote::{PublishOptions, Remote};
 
 use crate::args::PublishArgs;
 use crate::places::PlaceArgs;
@@ -16,6 +16,7 @@ pub fn run(places: &PlaceArgs, args: &PublishArgs) -> Result<()> {
         None => store.current()?.context("there is no generation yet; run `shortlist sync` or `shortlist rebuild`")?,
     };
     let target = Remote::open(&args.to)?;
-    let published = remote::publish(&target, &store, number, args.keep)?;
+    let options = PublishOptions { keep_older: args.keep, ..PublishOptions::default() };
+    let published = remote::publish(&target, &store, number, &options)?;
     if args.json { print::json(&published) } else { Ok(print::line(remote::summary(target.location(), &published))?) }
 }

@@ -163,6 +163,31 @@ fn a_rebuild_takes_a_generation_from_wherever_it_is_and_says_what_is_none() {
 }
 
 #[test]
+fn a_pass_that_finds_nothing_new_catches_up_and_leaves_a_roll_back_alone() {
+    let builder = Program::new();
+    let shared = tempfile::tempdir().expect("a folder");
+    let shared = shared.path().to_str().expect("UTF-8");
+    let mut tools = vec![tool("files", "list", "Lists files.")];
+    // What is current there after a pass, and whether it was made so by that.
+    let pass = |tools: &[Value]| {
+        let named = format!("test={}", builder.catalog(tools).display());
+        let report = builder.json(&["sync", "--json", "--jsonl", &named, "--publish-to", shared]);
+        (report["published_to"]["generation"].clone(), report["published_to"]["changed"].clone())
+    };
+    let is = |number: u64, changed: bool| (Value::from(number), Value::from(changed));
+    assert_eq!(pass(&tools), is(1, true));
+    assert_eq!(pass(&tools), is(1, false));
+    // Built, and not published for whatever reason.
+    tools.push(tool("files", "copy", "Copies a file."));
+    builder.sync(&tools);
+    assert_eq!(pass(&tools), is(2, true));
+    builder.succeed(&["publish", "--to", shared, "--generation", "1"]);
+    assert_eq!(pass(&tools), is(1, false));
+    tools.push(tool("files", "move", "Moves a file."));
+    assert_eq!(pass(&tools), is(3, true));
+}
+
+#[test]
 fn a_publish_that_failed_is_told_beside_a_source_that_failed_and_where_nobody_reads_the_report() {
     let (builder, other) = (Program::new(), Program::new());
     let shared = tempfile::tempdir().expect("a folder");
