@@ -25,14 +25,15 @@ use crate::error::SourceError;
 
 mod cell;
 mod columns;
+mod pages;
 
 /// The kind's name in configuration and provenance.
 pub const SOURCE_TYPE: &str = "parquet";
 
 /// The largest description of a file's own layout; 1,000 row groups of ten columns have less than one megabyte.
 const FOOTER_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// The most bytes of a column in a row group, unpacked, by what the footer says. Pages are unpacked whole, each to no more than it
-/// says itself, which is 2 GiB at most.
+/// The most bytes of a column in a row group, unpacked, by what its pages' headers say: a page is unpacked whole, to no more than
+/// its header says.
 const CHUNK_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Rows that are decoded together. Few, for a text that stands once in a file's dictionary may be that of every row.
 const BATCH_ROWS: usize = 256;
@@ -56,6 +57,8 @@ impl Parquet {
         }
         // Without the hints that a writer may leave, a type is the same whoever wrote it.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        // Both seek before they read.
+        let handle = file.try_clone().map_err(|error| catalog.io_error(error))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
             .map_err(|error| self.damaged(error))?;
         let columns = Columns::find(builder.schema())
@@ -70,17 +73,17 @@ impl Parquet {
                     let reason = format!("is packed by {codec}; columns may be plain, or packed by Snappy or zstd");
                     return Err(SourceError::NoCatalog { name: catalog.name.clone(), detail: self.said(&reason) });
                 }
-                let unpacked = u64::try_from(chunk.uncompressed_size()).unwrap_or(u64::MAX);
-                n_bytes += unpacked;
-                if unpacked > CHUNK_BYTES_MAX {
+                let room = pages::room(&handle, chunk, CHUNK_BYTES_MAX).map_err(|error| self.damaged(error))?;
+                n_bytes += room;
+                if room > CHUNK_BYTES_MAX {
                     return Err(catalog.too_large(CHUNK_BYTES_MAX, "bytes in one column of a row group, when unpacked"));
+                }
+                if n_bytes > UNPACKED_BYTES_MAX {
+                    return Err(catalog.too_large(UNPACKED_BYTES_MAX, "bytes when unpacked"));
                 }
             }
             if n_rows > RECORDS_MAX {
                 return Err(catalog.too_large(RECORDS_MAX, "rows"));
-            }
-            if n_bytes > UNPACKED_BYTES_MAX {
-                return Err(catalog.too_large(UNPACKED_BYTES_MAX, "bytes when unpacked"));
             }
         }
         Ok((builder, columns))

@@ -12,6 +12,7 @@ use arrow::array::{
 use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
 use shortlist_index::Tool;
 use shortlist_ingest::error::SourceError;
@@ -207,6 +208,54 @@ fn a_file_damaged_anywhere_ends_the_pass_or_gives_rows_and_never_a_panic() {
     assert!(n_refused > 200, "{n_refused}");
     let error = read(&path.with_file_name("absent.parquet")).expect_err("not there").to_string();
     assert!(error.contains("absent.parquet"), "{error}");
+}
+
+#[test]
+fn no_room_is_made_for_pages_that_claim_more_than_a_column_may_have() {
+    let (_dir, path) = place();
+    write(&path, columns(), Compression::SNAPPY);
+    let good = fs::read(&path).expect("it is there");
+    // A dictionary comes first: its kind, its bytes unpacked and packed, and a struct that begins with its number of words.
+    assert!(matches!(good[4..13], [0x15, 4, 0x15, _, 0x15, _, 0x4c, 0x15, 4]), "{:?}", &good[4..13]);
+    let refused = |at: usize, bytes: &[u8]| {
+        fs::write(&path, [&good[..at], bytes, &good[at + 1..]].concat()).expect("written");
+        read(&path).expect_err("it claims too much")
+    };
+    // 2^31 - 1 of either.
+    for at in [7, 12] {
+        let error = refused(at, &[0xfe, 0xff, 0xff, 0xff, 0x0f]);
+        assert!(matches!(error, SourceError::TooLarge { .. }), "{at}: {error}");
+    }
+    // The size a second time, which is the one that the reader would believe.
+    let error = refused(10, &[0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x5c]).to_string();
+    assert!(error.contains("the pages of a column are not what is said of them"), "{error}");
+}
+
+#[test]
+fn a_column_of_fewer_bytes_than_none_ends_the_pass() {
+    let (_dir, path) = place();
+    write(&path, columns(), Compression::SNAPPY);
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(&path).expect("it opens"));
+    let metadata = metadata.expect("readable");
+    let chunk = metadata.row_group(0).column(0);
+    // A positive number as Thrift writes it; the last bit of the first byte is its sign.
+    let written = |number: i64| {
+        let (mut left, mut bytes) = (number * 2, Vec::new());
+        while left > 0x7f {
+            bytes.push(((left & 0x7f) | 0x80) as u8);
+            left >>= 7;
+        }
+        bytes.push(left as u8);
+        bytes
+    };
+    let before = [vec![0x16], written(chunk.uncompressed_size()), vec![0x16]].concat();
+    let sizes = [before.clone(), written(chunk.compressed_size()), vec![0x26]].concat();
+    let mut bytes = fs::read(&path).expect("it is there");
+    let at = bytes.windows(sizes.len()).position(|window| window == sizes).expect("the footer has them");
+    bytes[at + before.len()] |= 1;
+    fs::write(&path, bytes).expect("written");
+    let error = read(&path).expect_err("it lies nowhere").to_string();
+    assert!(error.contains("the pages of a column are not what is said of them"), "{error}");
 }
 
 /// Runs DuckDB on a JSONL file.
