@@ -13,7 +13,7 @@ use crate::embedding_cache::CacheError;
 #[non_exhaustive]
 pub enum SyncError {
     /// There is nothing to read.
-    #[error("no source is configured; add a [[source]] to shortlist.toml")]
+    #[error("no source was named, so there is nothing to read; name one at least")]
     NoSource,
     /// Two sources would make the same refs.
     #[error("two sources are named {0:?}; a source's name is the first part of its tools' refs, so give each its own")]
