@@ -211,11 +211,40 @@ pub enum StoreError {
     #[error("{0} holds no generation yet; run `shortlist sync` first, or name the home that has one with --home")]
     Empty(PathBuf),
     /// There are generations, and none of them opens.
-    #[error("no generation in {home} opens; the newest: {newest}; run `shortlist sync` to build a new one")]
+    #[error(
+        "no generation in {home} opens; the newest: {newest}; run `shortlist sync` to build a new one{}",
+        rolled_back_from(newer)
+    )]
     NoneOpens {
         /// The store.
         home: PathBuf,
         /// Why the newest does not.
         newest: Box<OpenError>,
+        /// Newer ones than `CURRENT` names, which were not tried.
+        newer: Vec<u64>,
     },
+    /// The generation that serves is gone, and so are all before it.
+    #[error(
+        "{home} has no generation {current}, which CURRENT names, and none before it; run `shortlist sync` to build a new one{}",
+        rolled_back_from(newer)
+    )]
+    Gone {
+        /// The store.
+        home: PathBuf,
+        /// What `CURRENT` names.
+        current: u64,
+        /// Newer ones, which were not tried.
+        newer: Vec<u64>,
+    },
+}
+
+/// What else an operator may do where there are generations that were rolled back from.
+fn rolled_back_from(newer: &[u64]) -> String {
+    let numbers: Vec<String> = newer.iter().map(u64::to_string).collect();
+    match numbers.is_empty() {
+        true => String::new(),
+        false => {
+            format!(", or serve a newer one again with `shortlist generations roll-back` ({})", numbers.join(", "))
+        }
+    }
 }

@@ -122,22 +122,25 @@ impl Store {
     /// the newest older one that verifies.
     ///
     /// # Errors
-    /// [`StoreError::Empty`] when there is none, [`StoreError::NoneOpens`] when none verifies.
+    /// [`StoreError::Empty`] when there is none, [`StoreError::NoneOpens`] when none verifies, and [`StoreError::Gone`] when
+    /// there are none but newer ones.
     pub fn open_current(&self) -> Result<Opened, StoreError> {
         // A damaged CURRENT must not stop what can still serve; without it the newest comes first.
         let current = self.current().ok().flatten().unwrap_or(u64::MAX);
+        // Newer ones were rolled back from, and that is for an operator to undo.
+        let (allowed, newer): (Vec<u64>, Vec<u64>) = self.list()?.into_iter().partition(|&number| number <= current);
         let mut refused = Vec::new();
-        for number in self.list()?.into_iter().rev().filter(|&number| number <= current) {
+        for number in allowed.into_iter().rev() {
             match self.open(number) {
                 Ok(snapshot) => return Ok(Opened { snapshot, refused }),
                 Err(error) => refused.push((number, error)),
             }
         }
-        if refused.is_empty() {
-            return Err(StoreError::Empty(self.home.clone()));
+        match refused.into_iter().next().map(|(_, newest)| newest) {
+            Some(newest) => Err(StoreError::NoneOpens { home: self.home.clone(), newest: Box::new(newest), newer }),
+            None if newer.is_empty() => Err(StoreError::Empty(self.home.clone())),
+            None => Err(StoreError::Gone { home: self.home.clone(), current, newer }),
         }
-        let (_, newest) = refused.swap_remove(0);
-        Err(StoreError::NoneOpens { home: self.home.clone(), newest: Box::new(newest) })
     }
 
     /// Builds a generation and makes it current: staged, verified, flushed, renamed, named. `on_step` is called before

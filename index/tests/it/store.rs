@@ -81,6 +81,20 @@ fn a_damaged_current_stops_nobody() {
 }
 
 #[test]
+fn newer_ones_than_that_rolled_back_to_are_left_alone_and_named() {
+    let (published, all) = two_generations();
+    assert_eq!(published.publish(&all[..20]), 3);
+    let lock = published.store.lock().expect("nobody else writes");
+    published.store.set_current(&lock, 1).expect("it is there");
+    let folder = published.store.folder(1);
+    let error = || published.store.open_current().err().expect("none may serve");
+    fs::write(folder.join("manifest.json"), "{}").expect("it is damaged");
+    assert!(matches!(error(), StoreError::NoneOpens { .. }) && error().to_string().contains("(2, 3)"), "{}", error());
+    fs::remove_dir_all(folder).expect("it is removed");
+    assert!(matches!(error(), StoreError::Gone { .. }) && error().to_string().contains("(2, 3)"), "{}", error());
+}
+
+#[test]
 fn rolling_back_is_one_step_and_numbers_are_never_given_twice() {
     let (published, all) = two_generations();
     let lock = published.store.lock().expect("nobody else writes");

@@ -30,7 +30,9 @@ impl Parent {
                 snapshot: Some(opened.snapshot),
             }),
             Err(StoreError::Empty(_)) => Ok(Self { snapshot: None, refused: Vec::new() }),
-            Err(error @ StoreError::NoneOpens { .. }) => Ok(Self { snapshot: None, refused: vec![error.to_string()] }),
+            Err(error @ (StoreError::NoneOpens { .. } | StoreError::Gone { .. })) => {
+                Ok(Self { snapshot: None, refused: vec![error.to_string()] })
+            }
             Err(error) => Err(error.into()),
         }
     }
