@@ -12,7 +12,7 @@ use crate::embed::{Embedder, Embedding, TextRole};
 use crate::fusion::{Candidate, Distribution, cover, demote, fuse, join, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Alternatives, Answer, Degraded, Explanation, Hit, LegScore};
-use crate::lexical::Matches;
+use crate::lexical::Closer;
 use crate::parts::parts;
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 use crate::query_class::QueryClass;
@@ -21,6 +21,9 @@ use crate::scored::Scored;
 use crate::signals::Signals;
 use crate::stages::{Stage, Stages};
 use crate::tool::Tool;
+
+/// From how many tools that a search may find on its legs run at the same time. Below, to wake a thread costs what it saves.
+const SIDE_BY_SIDE_TOOLS_MIN: u64 = 20_000;
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
 #[derive(Clone, Default)]
@@ -113,7 +116,8 @@ pub fn search_followed(
     request: &SearchRequest,
     stages: &dyn Stages,
 ) -> Result<Answer, SearchError> {
-    let Ranked { mut candidates, parts, log_odds, degraded } = ranked(snapshot, models, allowed, request, stages)?;
+    let Ranked { mut candidates, parts, log_odds, degraded } =
+        ranked(snapshot, models, allowed, request, depth(request), stages)?;
     candidates.truncate(DEPTH_MAX);
 
     let end = (request.offset + request.limit).min(candidates.len());
@@ -141,12 +145,20 @@ pub(crate) struct Ranked<'q> {
     pub degraded: Vec<Degraded>,
 }
 
+/// How deep each leg must look for the page. Where one leg's list is the answer as it stands, a first page needs no more of it
+/// than itself, and whether there is more.
+fn depth(request: &SearchRequest) -> usize {
+    let as_found = request.mode != Mode::Hybrid && request.whole && !request.rerank && !request.collapse;
+    if as_found && request.offset == 0 { DEPTH_MAX.min(request.limit + 1) } else { DEPTH_MAX }
+}
+
 /// [`search_followed`] without its page.
 pub(crate) fn ranked<'q>(
     snapshot: &Snapshot,
     models: &Models,
     allowed: &AllowedSet,
     request: &'q SearchRequest,
+    depth: usize,
     stages: &dyn Stages,
 ) -> Result<Ranked<'q>, SearchError> {
     check(snapshot, allowed, request)?;
@@ -154,10 +166,23 @@ pub(crate) fn ranked<'q>(
     let narrowed = (request.filter != Default::default()).then(|| snapshot.narrow(allowed, &request.filter));
     let allowed = narrowed.as_ref().unwrap_or(allowed);
 
-    let mut found = |query| found(snapshot, models, allowed, request, query, stages, &mut degraded);
-    let mut candidates = found(&request.query)?;
     let parts = if request.whole { Vec::new() } else { parts(&request.query) };
-    let of_parts = parts.iter().map(|part| found(part)).collect::<Result<Vec<_>, _>>()?;
+    let texts: Vec<&str> = std::iter::once(&*request.query).chain(parts.iter().copied()).collect();
+    let vectors = match request.mode {
+        Mode::Lexical => Vec::new(),
+        Mode::Dense | Mode::Hybrid => stages
+            .run(Stage::Embed, || embed(snapshot, models, &texts))
+            .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
+            .unwrap_or_default(),
+    };
+    let legs = Legs { snapshot, allowed, request, stages };
+    let found = |place: usize, depth| legs.search(texts[place], vectors.get(place), depth);
+    let mut candidates = found(0, depth)?;
+    // A suspected one falls behind some that a shallow list does not have.
+    if depth < DEPTH_MAX && candidates.iter().any(|candidate| candidate.suspicion.is_some()) {
+        candidates = found(0, DEPTH_MAX)?;
+    }
+    let of_parts = (1..texts.len()).map(|place| found(place, depth)).collect::<Result<Vec<_>, _>>()?;
     if request.rerank {
         let scores = stages.run(Stage::Rerank, || rerank_scores(snapshot, models, &request.query, &candidates));
         match scores? {
@@ -176,61 +201,75 @@ pub(crate) fn ranked<'q>(
     Ok(Ranked { candidates, parts, log_odds, degraded })
 }
 
-/// What both legs find for the query or a part of it, fused, best first. A leg that cannot run is added to `degraded`.
-fn found(
-    snapshot: &Snapshot,
-    models: &Models,
-    allowed: &AllowedSet,
-    request: &SearchRequest,
-    query: &str,
-    stages: &dyn Stages,
-    degraded: &mut Vec<Degraded>,
-) -> Result<Vec<Candidate>, SearchError> {
-    let query_vector = match request.mode {
-        Mode::Lexical => None,
-        Mode::Dense | Mode::Hybrid => stages
-            .run(Stage::Embed, || embed_query(snapshot, models, query))
-            .map_err(|reason| {
-                if degraded.is_empty() {
-                    degraded.push(Degraded { stage: "dense", reason });
-                }
-            })
-            .ok(),
-    };
-    let shortcuts = if request.exact { Shortcuts::default() } else { snapshot.shortcuts() };
-    let nearest =
-        |vector: &Embedding| dense::nearest(&snapshot.vectors, shortcuts, vector.as_slice(), allowed, DEPTH_MAX).0;
-    let dense = query_vector.as_ref().map(|vector| stages.run(Stage::Dense, || nearest(vector)));
-    // Without vectors there is still BM25, even where only vectors were asked for.
-    let matches = match (request.mode, &dense) {
-        (Mode::Dense, Some(_)) => None,
-        _ => {
-            let search = || snapshot.lexical.search(query, allowed, DEPTH_MAX, dense.as_deref());
-            Some(stages.run(Stage::Lexical, search)?)
-        }
-    };
+/// Both legs, as they search for one text after the other.
+struct Legs<'a> {
+    snapshot: &'a Snapshot,
+    allowed: &'a AllowedSet,
+    request: &'a SearchRequest,
+    stages: &'a dyn Stages,
+}
 
-    Ok(stages.run(Stage::Fuse, || {
-        let lexical = matches.as_ref().map(|matches| &*matches.best);
-        let mut candidates = join(lexical, dense.as_deref());
-        if let (Some(matches), Some(lexical), Some(dense), Some(vector)) = (&matches, lexical, &dense, &query_vector) {
-            let depth = DEPTH_MAX.min(usize::try_from(allowed.n_searchable()).unwrap_or(DEPTH_MAX));
-            let legs = Legs {
-                snapshot,
-                vector,
-                matches,
-                lexical: Distribution::of(lexical, depth),
-                dense: Distribution::of(dense, depth),
-            };
-            fuse(&mut candidates, QueryClass::of(query), |candidate| legs.signals(candidate));
-        }
-        if request.demote {
-            for candidate in &mut candidates {
-                candidate.suspicion = snapshot.suspicion(candidate.document);
+impl Legs<'_> {
+    /// What both legs find for the query or a part of it, fused, best first.
+    fn search(&self, text: &str, vector: Option<&Embedding>, depth: usize) -> Result<Vec<Candidate>, SearchError> {
+        let Self { snapshot, allowed, request, stages } = *self;
+        let shortcuts = if request.exact { Shortcuts::default() } else { snapshot.shortcuts() };
+        let nearest =
+            |vector: &Embedding| dense::nearest(&snapshot.vectors, shortcuts, vector.as_slice(), allowed, depth).0;
+        let lexical = || snapshot.lexical.search(text, allowed, depth);
+        let (dense, matches) = match (request.mode, vector) {
+            (Mode::Dense, Some(vector)) => (Some(stages.run(Stage::Dense, || nearest(vector))), None),
+            (_, Some(vector)) if allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN => {
+                let (dense, lexical) = side_by_side(stages, || nearest(vector), lexical);
+                (Some(dense), Some(lexical?))
             }
-        }
-        candidates
-    }))
+            // Without vectors there is still BM25, even where only vectors were asked for.
+            (_, vector) => {
+                let dense = vector.map(|vector| stages.run(Stage::Dense, || nearest(vector)));
+                (dense, Some(stages.run(Stage::Lexical, lexical)?))
+            }
+        };
+
+        Ok(stages.run(Stage::Fuse, || {
+            let lexical = matches.as_ref().map(|matches| &*matches.best);
+            let mut candidates = join(lexical, dense.as_deref());
+            if let (Some(matches), Some(dense), Some(vector)) = (&matches, &dense, vector) {
+                let depth = depth.min(usize::try_from(allowed.n_searchable()).unwrap_or(depth));
+                let known = Known {
+                    snapshot,
+                    vector,
+                    closer: matches.closer(dense),
+                    mass: matches.mass,
+                    lexical: Distribution::of(&matches.best, depth),
+                    dense: Distribution::of(dense, depth),
+                };
+                fuse(&mut candidates, QueryClass::of(text), |candidate| known.signals(candidate));
+            }
+            if request.demote {
+                for candidate in &mut candidates {
+                    candidate.suspicion = snapshot.suspicion(candidate.document);
+                }
+            }
+            candidates
+        }))
+    }
+}
+
+/// Runs the dense leg on another thread while the lexical one runs on this. What is waited for it in the end is its stage.
+fn side_by_side<T>(
+    stages: &dyn Stages,
+    dense: impl FnOnce() -> Vec<Scored> + Send,
+    lexical: impl FnOnce() -> T,
+) -> (Vec<Scored>, T) {
+    let mut nearest = Vec::new();
+    let matches = rayon::in_place_scope(|scope| {
+        scope.spawn(|_| nearest = dense());
+        let matches = stages.run(Stage::Lexical, lexical);
+        stages.enter(Stage::Dense);
+        matches
+    });
+    stages.leave(Stage::Dense);
+    (nearest, matches)
 }
 
 /// Whether the best candidate, which is this tool, is likely what was asked for.
@@ -251,18 +290,19 @@ fn first_log_odds(whole: &[Candidate], parts: &[Vec<Candidate>]) -> Option<f32> 
 }
 
 /// What both legs know of a query, for documents that only one of them found too.
-struct Legs<'a> {
+struct Known<'a> {
     snapshot: &'a Snapshot,
     vector: &'a Embedding,
-    matches: &'a Matches,
+    closer: Closer,
+    mass: f32,
     lexical: Distribution,
     dense: Distribution,
 }
 
-impl Legs<'_> {
+impl Known<'_> {
     fn signals(&self, candidate: &Candidate) -> Signals {
         let document = candidate.document;
-        let matched = self.matches.of(document);
+        let matched = self.closer.of(document);
         let cosine = match candidate.dense {
             Some((_, cosine)) => cosine,
             None => dense::cosine(&self.snapshot.vectors, self.vector.as_slice(), document),
@@ -271,7 +311,7 @@ impl Legs<'_> {
             lexical: self.lexical.standard(matched.score),
             dense: self.dense.standard(cosine),
             cosine,
-            cover: if self.matches.mass > 0.0 { matched.mass / self.matches.mass } else { 0.0 },
+            cover: if self.mass > 0.0 { matched.mass / self.mass } else { 0.0 },
             name_cover: self.snapshot.lexical.name_cover(document, &matched),
         }
     }
@@ -293,11 +333,11 @@ pub(crate) fn leg_places(
     };
     let vector = match request.mode {
         Mode::Lexical => None,
-        Mode::Dense | Mode::Hybrid => embed_query(snapshot, models, &request.query).ok(),
+        Mode::Dense | Mode::Hybrid => embed(snapshot, models, &[&request.query]).ok().and_then(|mut one| one.pop()),
     };
     let lexical = match (request.mode, &vector) {
         (Mode::Dense, Some(_)) => None,
-        _ => place(snapshot.lexical.search(&request.query, allowed, all, None)?.best),
+        _ => place(snapshot.lexical.search(&request.query, allowed, all)?.best),
     };
     let dense = vector.and_then(|vector| {
         place(dense::nearest(&snapshot.vectors, Shortcuts::default(), vector.as_slice(), allowed, all).0)
@@ -326,14 +366,14 @@ pub(crate) fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchR
     Ok(())
 }
 
-/// The query's vector, or why there is none.
-fn embed_query(snapshot: &Snapshot, models: &Models, query: &str) -> Result<Embedding, String> {
+/// The vectors of a query and its parts, or why there are none.
+fn embed(snapshot: &Snapshot, models: &Models, texts: &[&str]) -> Result<Vec<Embedding>, String> {
     let embedder = models.embedder.as_ref().ok_or("no embedding model is loaded")?;
     let (got, expected) = (embedder.fingerprint(), &snapshot.manifest().embedder);
     if got != expected {
         return Err(format!("the vectors were made by model {}, and {} is loaded; sync again", expected.0, got.0));
     }
-    embedder.embed(TextRole::Query, query).map_err(|error| error.to_string())
+    embedder.embed_all(TextRole::Query, texts, &|_| ()).map_err(|error| error.to_string())
 }
 
 /// The reranker's scores of the best candidates, or why there are none.

@@ -177,7 +177,7 @@ pub fn why_not(
         return Ok(answer(named, verdict, Vec::new()));
     }
 
-    let Ranked { candidates, degraded, .. } = ranked(snapshot, models, allowed, request, &())?;
+    let Ranked { candidates, degraded, .. } = ranked(snapshot, models, allowed, request, DEPTH_MAX, &())?;
     let degraded = degraded.iter().map(|degraded| degraded.stage).collect();
     let place = candidates.iter().position(|candidate| candidate.document == document);
     let shared = candidates.iter().position(|candidate| candidate.alternatives.contains(&document));
@@ -236,14 +236,14 @@ fn absent(snapshot: &Snapshot, asked: &str, reference: Option<&ToolRef>) -> Resu
         return Ok(Verdict::Pending { text_hash: pending.text_hash.clone() });
     }
     let (namespace, name) = (reference.namespace(), reference.name());
-    let mut records = vec![reference.to_string(), format!("{namespace}:{name}"), format!("{namespace}.{name}")];
+    let full = format!("{namespace}.{name}");
+    let mut records = vec![reference.to_string(), format!("{namespace}:{name}"), full.clone()];
     if let Some(version) = reference.version() {
         records.push(format!("{namespace}:{name}@{version}"));
     }
     records.push(name.to_owned());
     let records: Vec<&str> = records.iter().map(String::as_str).collect();
     // Google's records are called by their document and the method's whole id: `drive:v3:drive.files.list`.
-    let full = format!("{namespace}.{name}");
     let by_id = || report.rejections.iter().find(|one| one.record.rsplit_once(':').is_some_and(|(_, id)| id == full));
     if let Some(rejection) = rejection(&report.rejections, &records).or_else(by_id) {
         return Ok(rejected_verdict(reference.source(), rejection));
@@ -271,7 +271,7 @@ fn rejection<'r>(rejections: &'r [Rejection], names: &[&str]) -> Option<&'r Reje
 /// Refs that look like a text.
 fn near(snapshot: &Snapshot, text: &str) -> Result<Vec<String>, SearchError> {
     let everything = snapshot.allow(&Grant::everything());
-    let found = snapshot.lexical.search(text, &everything, NEAR_MAX, None)?.best;
+    let found = snapshot.lexical.search(text, &everything, NEAR_MAX)?.best;
     found.into_iter().map(|scored| Ok(snapshot.reference(scored.document)?.to_string())).collect()
 }
 

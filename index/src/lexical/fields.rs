@@ -13,7 +13,7 @@ const FIELD_NAMES: [&str; N_FIELDS] = ["name", "title", "namespace", "descriptio
 /// The name's place among them.
 pub(crate) const NAME: usize = 0;
 
-/// What an occurrence in each field counts. Measured in coarse steps on the development sets (`benches/RESULTS.md`): names
+/// What an occurrence in each field counts. Measured in coarse steps on the development sets (`benches/HISTORY.md`): names
 /// tell siblings apart, parameters' prose repeats from tool to tool.
 pub(crate) const FIELD_WEIGHTS: [f32; N_FIELDS] = [3.0, 2.0, 1.0, 1.0, 0.5];
 

@@ -1,7 +1,7 @@
 //! The lexical leg: tantivy's posting lists, scored by BM25F with statistics over the allowed set alone.
 //!
 //! tantivy knows BM25 for one field, and a sum of it over fields lets a word that stands in several count several times:
-//! on the development sets it loses up to .085 nDCG@10 against BM25F (`benches/RESULTS.md`).
+//! on the development sets it loses up to .085 nDCG@10 against BM25F (`benches/HISTORY.md`).
 
 mod analyzer;
 mod build;
@@ -17,4 +17,4 @@ pub use analyzer::identifier_words;
 pub(crate) use build::build;
 pub(crate) use fields::FieldLengths;
 pub(crate) use index::LexicalIndex;
-pub(crate) use search::Matches;
+pub(crate) use search::Closer;

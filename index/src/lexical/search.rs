@@ -1,6 +1,6 @@
 //! Scores what the posting lists hold.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -26,13 +26,25 @@ const REPEATED_WEIGHT: f32 = 1.5;
 
 thread_local! {
     /// Memory of the last search on this thread: to get it anew takes longer than to search a small set.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
 #[derive(Default)]
 struct Scratch {
     occurrences: Occurrences,
     scores: Vec<f32>,
+}
+
+/// A thread's memory while a search's [`Matches`] are wanted. A search that the thread begins meanwhile has its own.
+#[derive(Default)]
+struct Loan(Option<Box<Scratch>>);
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.0.take() {
+            SCRATCH.set(Some(scratch));
+        }
+    }
 }
 
 /// What a query's terms have in common with the documents of an allowed set.
@@ -43,9 +55,12 @@ pub(crate) struct Matches {
     /// The weight of all the query's terms, those that no document holds included: inverse document frequency, less for stop
     /// words and more for what is repeated.
     pub mass: f32,
-    /// By document.
-    closer: Vec<(u32, Match)>,
+    terms: Vec<Term>,
+    scratch: Loan,
 }
+
+/// What a query's terms have in common with some documents, which are sorted.
+pub(crate) struct Closer(Vec<(u32, Match)>);
 
 /// What a query's terms have in common with one document.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,10 +74,21 @@ pub(crate) struct Match {
 }
 
 impl Matches {
-    /// What the query has in common with a document that was [looked at closer](Layered::<LexicalIndex>::search).
+    /// Looks closer at the best and at others.
+    pub fn closer(&self, others: &[Scored]) -> Closer {
+        let Some(scratch) = &self.scratch.0 else { return Closer(Vec::new()) };
+        let mut documents: Vec<u32> = self.best.iter().chain(others).map(|scored| scored.document).collect();
+        documents.sort_unstable();
+        documents.dedup();
+        Closer(look_closer(&self.terms, &scratch.occurrences, documents))
+    }
+}
+
+impl Closer {
+    /// What the query has in common with a document, if this was looked at; else nothing.
     pub fn of(&self, document: u32) -> Match {
-        let place = self.closer.binary_search_by_key(&document, |&(document, _)| document);
-        place.ok().and_then(|place| self.closer.get(place)).map_or(Match::default(), |&(_, found)| found)
+        let place = self.0.binary_search_by_key(&document, |&(document, _)| document);
+        place.ok().and_then(|place| self.0.get(place)).map_or(Match::default(), |&(_, found)| found)
     }
 }
 
@@ -75,35 +101,23 @@ struct Term {
 impl Layered<LexicalIndex> {
     /// Scores the allowed documents by BM25F (Robertson, Zaragoza and Taylor, 2004): a term's weighted
     /// frequencies in all fields are summed before they saturate, so that repeating it, in one field or in several, gains
-    /// ever less. Gives the `k` best, and looks closer at these and at `others` where they are given.
+    /// ever less. Gives the `k` best.
     ///
     /// The posting lists are tantivy's. Where the set has something, each is read once, and yields the document frequency
     /// inside the set together with the frequencies to be scored with it; pruning (block-max WAND) would need document
     /// frequencies beforehand, and those cost the same read. Scores are added in one fixed order, so that a tool's score
     /// depends on nothing but the query, the tool and the allowed set's statistics, to the last bit.
-    pub fn search(
-        &self,
-        query: &str,
-        allowed: &AllowedSet,
-        k: usize,
-        others: Option<&[Scored]>,
-    ) -> tantivy::Result<Matches> {
+    pub fn search(&self, query: &str, allowed: &AllowedSet, k: usize) -> tantivy::Result<Matches> {
         if allowed.n_searchable() == 0 {
             return Ok(Matches::default());
         }
-        SCRATCH.with_borrow_mut(|Scratch { occurrences, scores }| {
-            occurrences.clear();
-            let mut matches = Matches::default();
-            let terms = self.read(query, allowed, occurrences, &mut matches.mass)?;
-            matches.best = best(&terms, occurrences, allowed, scores, k);
-            if let Some(others) = others {
-                let mut documents: Vec<u32> = matches.best.iter().chain(others).map(|scored| scored.document).collect();
-                documents.sort_unstable();
-                documents.dedup();
-                matches.closer = look_closer(&terms, occurrences, documents);
-            }
-            Ok(matches)
-        })
+        let mut scratch = Loan(SCRATCH.take());
+        let Scratch { occurrences, scores } = &mut **scratch.0.get_or_insert_default();
+        occurrences.clear();
+        let mut mass = 0.0;
+        let terms = self.read(query, allowed, occurrences, &mut mass)?;
+        let best = best(&terms, occurrences, allowed, scores, k);
+        Ok(Matches { best, mass, terms, scratch })
     }
 
     /// Reads the terms' posting lists, and turns each frequency into what it adds to its document's score.
@@ -300,7 +314,7 @@ mod tests {
         let allowed = AllowedSet::new(1, all.clone(), all, 300, index.lengths_of(0..300));
         for query in ["list files", "delete the calendar event", "карта", "nothing_like_this", "list list files"] {
             let mut ours: Vec<(u32, f32)> = index
-                .search(query, &allowed, 1_000, None)
+                .search(query, &allowed, 1_000)
                 .expect("a search")
                 .best
                 .iter()
@@ -375,11 +389,12 @@ mod tests {
                 {
                     let (expected, mass) = plain(&index, query, &allowed);
                     let all: Vec<Scored> = (0..N as u32).map(|document| Scored { document, score: 0.0 }).collect();
-                    let matches = index.search(query, &allowed, 100, Some(&all)).expect("a search");
+                    let matches = index.search(query, &allowed, 100).expect("a search");
+                    let closer = matches.closer(&all);
                     assert_eq!(matches.mass, mass, "{query}, {share}");
                     for document in 0..N as u32 {
                         let expected = expected.get(&document).copied().unwrap_or_default();
-                        assert_eq!(matches.of(document), expected, "{query}, {share}, {document}");
+                        assert_eq!(closer.of(document), expected, "{query}, {share}, {document}");
                     }
                     let scored = expected.iter().map(|(&document, of)| Scored { document, score: of.score });
                     assert_eq!(matches.best, crate::scored::best(scored, 100), "{query}, {share}");
@@ -399,7 +414,7 @@ mod tests {
         let index = Layered::whole(LexicalIndex::open(dir.path()).expect("the index opens"), 40);
         let all: RoaringBitmap = (0..40).collect();
         let allowed = AllowedSet::new(1, all.clone(), all, 40, index.lengths_of(0..40));
-        let hits = index.search("zebra", &allowed, 40, None).expect("a search").best;
+        let hits = index.search("zebra", &allowed, 40).expect("a search").best;
         let (most, least) = (hits[0].score, hits[hits.len() - 1].score);
         assert!(most < 2.5 * least, "39 occurrences score {most}, one scores {least}");
     }
@@ -418,7 +433,7 @@ mod tests {
         let visible: RoaringBitmap = (0..n_visible).collect();
         let lengths = index.lengths_of(0..n_visible);
         let allowed = AllowedSet::new(1, visible.clone(), visible, given.len(), lengths);
-        let found = || index.search(query, &allowed, 10, None).expect("a search").best;
+        let found = || index.search(query, &allowed, 10).expect("a search").best;
         let first = found();
         assert_eq!(first, found(), "what is hidden was remembered meanwhile");
         first.iter().map(|scored| scored.document).collect()

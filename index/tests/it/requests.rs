@@ -8,7 +8,7 @@ use shortlist_index::{
     search_followed,
 };
 
-use crate::catalog::{Published, models, tools};
+use crate::catalog::{Published, models, query, tools};
 
 #[test]
 fn each_limit_holds_at_its_edge() {
@@ -119,4 +119,37 @@ fn a_search_tells_each_stage_that_it_runs_and_answers_the_same() {
     let two = "list the files of a folder. Then delete the oldest event";
     let each = [Lexical, Fuse].repeat(3);
     check_query(two, &models(), Mode::Lexical, false, &[&each[..], &[Fuse, Collapse, Fetch]].concat());
+    let each = [Dense, Lexical, Fuse].repeat(3);
+    check_query(two, &models(), Mode::Hybrid, false, &[&[Embed], &each[..], &[Fuse, Collapse, Fetch]].concat());
+}
+
+/// Over many tools both legs run at the same time.
+#[test]
+fn legs_that_run_side_by_side_find_what_each_finds_alone() {
+    use Stage::{Dense, Embed, Fetch, Fuse, Lexical};
+    let snapshot = Published::new(&tools(&mut Rng::with_seed(5), 40_000)).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    assert!(allowed.n_searchable() >= 20_000);
+    let rng = &mut Rng::with_seed(6);
+    for _ in 0..20 {
+        let request = SearchRequest { limit: 100, collapse: false, whole: true, ..SearchRequest::new(query(rng)) };
+        let request = SearchRequest { explain: true, ..request };
+        let way = Way::default();
+        let answer = search_followed(&snapshot, &models(), &allowed, &request, &way).expect("an answer");
+        let stages: Vec<Stage> = way.0.into_inner().into_iter().map(|(stage, _)| stage).collect();
+        assert_eq!(stages, [Embed, Lexical, Dense, Fuse, Fetch], "the dense leg is waited for after the lexical one");
+        let alone = |mode| {
+            let alone = search(&snapshot, &models(), &allowed, &SearchRequest { mode, ..request.clone() });
+            alone.expect("an answer").hits.into_iter().map(|hit| (hit.tool.reference, hit.score)).collect::<Vec<_>>()
+        };
+        let (lexical, dense) = (alone(Mode::Lexical), alone(Mode::Dense));
+        for hit in &answer.hits {
+            let why = hit.explanation.as_ref().expect("it was asked for");
+            for (leg, alone) in [(why.lexical, &lexical), (why.dense, &dense)] {
+                let place = alone.iter().position(|(reference, _)| *reference == hit.tool.reference);
+                let expected = place.map(|place| (place + 1, alone[place].1));
+                assert_eq!(leg.map(|leg| (leg.rank, leg.score)), expected, "{}: {}", request.query, hit.tool.reference);
+            }
+        }
+    }
 }

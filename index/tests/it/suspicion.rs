@@ -85,6 +85,24 @@ fn where_nothing_is_suspected_the_answer_is_the_same_to_the_last_bit() {
     }
 }
 
+/// A first page that one leg gives as it is, is looked for no deeper than itself.
+#[test]
+fn a_first_page_is_the_beginning_of_the_whole_list() {
+    for seed in 0..CATALOGS {
+        let rng = &mut Rng::with_seed(seed);
+        let snapshot = Published::new(&poisoned(rng, 150, 30)).snapshot();
+        let everything = snapshot.allow(&Grant::everything());
+        for _ in 0..QUERIES {
+            let deep = SearchRequest { collapse: false, whole: true, ..request(rng) };
+            let first = SearchRequest { limit: rng.usize(1..60), ..deep.clone() };
+            let (list, page) = (answer(&snapshot, &everything, &deep), answer(&snapshot, &everything, &first));
+            let n = first.limit.min(list.hits.len());
+            assert_eq!(page.hits, list.hits[..n], "seed {seed}, {first:?}");
+            assert_eq!(page.more, list.more || list.hits.len() > n, "seed {seed}, {first:?}");
+        }
+    }
+}
+
 #[test]
 fn suspected_tools_that_are_hidden_have_no_influence() {
     for seed in 0..CATALOGS {
