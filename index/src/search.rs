@@ -1,7 +1,8 @@
 //! The whole query path.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use thiserror::Error;
 
 use crate::allowed::AllowedSet;
@@ -24,6 +25,11 @@ use crate::tool::Tool;
 
 /// From how many tools that a search may find on its legs run at the same time. Below, to wake a thread costs what it saves.
 const SIDE_BY_SIDE_TOOLS_MIN: u64 = 20_000;
+
+/// Threads for that, and for the texts of a query with parts: of their own, for in rayon's common ones a reranking goes first, and
+/// takes a hundred times as long. Without them, where a system gives no more threads, a search does one thing after the other.
+static LEGS: LazyLock<Option<ThreadPool>> =
+    LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|number| format!("leg-{number}")).build().ok());
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
 #[derive(Clone, Default)]
@@ -149,7 +155,7 @@ pub(crate) struct Ranked<'q> {
 /// than itself, and whether there is more.
 fn depth(request: &SearchRequest) -> usize {
     let as_found = request.mode != Mode::Hybrid && request.whole && !request.rerank && !request.collapse;
-    if as_found && request.offset == 0 { DEPTH_MAX.min(request.limit + 1) } else { DEPTH_MAX }
+    if as_found && request.offset == 0 { DEPTH_MAX.min(request.limit.saturating_add(1)) } else { DEPTH_MAX }
 }
 
 /// [`search_followed`] without its page.
@@ -171,7 +177,10 @@ pub(crate) fn ranked<'q>(
     let vectors = match request.mode {
         Mode::Lexical => Vec::new(),
         Mode::Dense | Mode::Hybrid => stages
-            .run(Stage::Embed, || embed(snapshot, models, &texts))
+            .run(Stage::Embed, || match LEGS.as_ref().filter(|_| !parts.is_empty()) {
+                Some(threads) => threads.install(|| embed(snapshot, models, &texts)),
+                None => embed(snapshot, models, &texts),
+            })
             .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
             .unwrap_or_default(),
     };
@@ -219,14 +228,15 @@ impl Legs<'_> {
         let lexical = || snapshot.lexical.search(text, allowed, depth);
         let (dense, matches) = match (request.mode, vector) {
             (Mode::Dense, Some(vector)) => (Some(stages.run(Stage::Dense, || nearest(vector))), None),
-            (_, Some(vector)) if allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN => {
-                let (dense, lexical) = side_by_side(stages, || nearest(vector), lexical);
-                (Some(dense), Some(lexical?))
-            }
             // Without vectors there is still BM25, even where only vectors were asked for.
-            (_, vector) => {
-                let dense = vector.map(|vector| stages.run(Stage::Dense, || nearest(vector)));
-                (dense, Some(stages.run(Stage::Lexical, lexical)?))
+            (_, None) => (None, Some(stages.run(Stage::Lexical, lexical)?)),
+            (_, Some(vector)) => {
+                let threads = LEGS.as_ref().filter(|_| allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN);
+                let (dense, matches) = match threads {
+                    Some(threads) => side_by_side(threads, stages, || nearest(vector), lexical),
+                    None => (stages.run(Stage::Dense, || nearest(vector)), stages.run(Stage::Lexical, lexical)),
+                };
+                (Some(dense), Some(matches?))
             }
         };
 
@@ -257,12 +267,13 @@ impl Legs<'_> {
 
 /// Runs the dense leg on another thread while the lexical one runs on this. What is waited for it in the end is its stage.
 fn side_by_side<T>(
+    threads: &ThreadPool,
     stages: &dyn Stages,
     dense: impl FnOnce() -> Vec<Scored> + Send,
     lexical: impl FnOnce() -> T,
 ) -> (Vec<Scored>, T) {
     let mut nearest = Vec::new();
-    let matches = rayon::in_place_scope(|scope| {
+    let matches = threads.in_place_scope(|scope| {
         scope.spawn(|_| nearest = dense());
         let matches = stages.run(Stage::Lexical, lexical);
         stages.enter(Stage::Dense);

@@ -6,7 +6,8 @@
 pub enum Stage {
     /// The query becomes a vector.
     Embed,
-    /// The vectors of the allowed set are compared with it, all of them or those whose sketches are near.
+    /// The vectors of the allowed set are compared with it, all of them or those whose sketches are near. In a large set that
+    /// happens on another thread during [`Stage::Lexical`], and the stage is what is then waited for it.
     Dense,
     /// The posting lists of the query's terms are read and scored.
     Lexical,
@@ -21,7 +22,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All of them, in the order in which they run.
+    /// All of them, in the order in which they mostly run.
     pub const ALL: [Self; 7] =
         [Self::Embed, Self::Dense, Self::Lexical, Self::Fuse, Self::Rerank, Self::Collapse, Self::Fetch];
 

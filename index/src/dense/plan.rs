@@ -19,10 +19,10 @@ const GRAPH_SHARE_MIN: f64 = 0.9;
 /// but for one in 10,000 (ARCHITECTURE, on sketches).
 const SKETCHED_PER_K: usize = 15;
 /// From how many times the neighbours wanted on sketches save time; a smaller set is compared whole. What decides is the
-/// allowed set's size alone: another user's tools have no part in which way is taken.
+/// allowed set's size and what its holder wants: another user's tools have no part in which way is taken.
 const SKETCH_PER_K_MIN: usize = 40;
 /// Fewer neighbours than these are looked for as if they were so many. A sketch moves some by hundreds of places, however few are wanted:
-/// of the first twenty of 50,000 one in 2,000 was missed by 315 sketches, and none by 600.
+/// of the first twenty of 50,000 one in 2,000 was missed by 315 sketches and none by 600, of 200,000 twelve and three.
 const SKETCHED_K_MIN: usize = 40;
 /// The fewest tools of a search to the usual depth that goes by sketches.
 pub const SKETCHED_TOOLS_MIN: usize = DEPTH_MAX * SKETCH_PER_K_MIN;
@@ -57,8 +57,10 @@ pub(crate) fn nearest(
     if let Some(graph) = shortcuts.graph
         && n_searchable as f64 >= GRAPH_SHARE_MIN * graph.len() as f64
     {
-        // A tenth of the neighbours may have to be passed over; where more are, the sketches make up for it.
-        let mut documents = graph.search(query, allowed, vectors.places(), k + k / 4);
+        // A tenth of the neighbours may have to be passed over; where more are, the sketches make up for it. A short walk finds
+        // less of what is near, however few are wanted.
+        let n_walked = k.max(DEPTH_MAX);
+        let mut documents = graph.search(query, allowed, vectors.places(), n_walked + n_walked / 4);
         if documents.len() >= k {
             let of_delta = vectors.places().of_delta().iter().copied();
             documents.extend(of_delta.filter(|&document| allowed.is_searchable(document)));

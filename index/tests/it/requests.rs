@@ -28,6 +28,8 @@ fn each_limit_holds_at_its_edge() {
     assert_eq!(try_it(SearchRequest { limit: LIMIT_MAX, ..base() }), "answered");
     assert!(try_it(SearchRequest { limit: LIMIT_MAX + 1, ..base() }).contains("not 101"));
     assert!(try_it(SearchRequest { limit: 0, ..base() }).contains("not 0"));
+    let as_found = SearchRequest { mode: Mode::Lexical, whole: true, collapse: false, ..base() };
+    assert!(try_it(SearchRequest { limit: usize::MAX, ..as_found }).contains("a page has 1 to 100 hits"));
     assert_eq!(try_it(SearchRequest { offset: DEPTH_MAX - 1, limit: 1, ..base() }), "answered");
     assert!(try_it(SearchRequest { offset: DEPTH_MAX, limit: 1, ..base() }).contains("101"));
     assert!(try_it(SearchRequest { offset: usize::MAX, limit: 1, ..base() }).contains("as far as hit 100"));

@@ -75,7 +75,7 @@ table! {
     REQUEST_DURATION = Histogram(TIMES_S), "shortlist.request.duration", "s", ["door"];
     /// Requests that are being answered.
     REQUESTS_IN_FLIGHT = Gauge, "shortlist.requests.in_flight", "", [];
-    /// Time in each stage of the work on a request: queue, allow, embed, dense, lexical, fuse, rerank, collapse, fetch, render.
+    /// Time in each stage of the work on a request: queue, allow, embed, dense (over many tools, what is waited for it after lexical), lexical, fuse, rerank, collapse, fetch, render.
     STAGE_DURATION = Histogram(TIMES_S), "shortlist.stage.duration", "s", ["stage"];
     /// Connections that are open.
     CONNECTIONS_OPEN = Gauge, "shortlist.connections.open", "", [];
