@@ -66,9 +66,9 @@ impl State {
         Self { format: FORMAT, highest: highest.max(current.number), current, kept }
     }
 
-    /// Whether the generation was current and another was made so since: by a roll-back, or by another publisher.
-    pub(super) fn is_past(&self, entry: &Entry) -> bool {
-        self.current != *entry && self.kept.contains(entry)
+    /// Whether the generation is kept and an older one is current: it was rolled back from.
+    pub(super) fn is_rolled_back_from(&self, entry: &Entry) -> bool {
+        self.current.number < entry.number && self.kept.contains(entry)
     }
 
     fn check(self) -> Result<Self, String> {

@@ -25,8 +25,8 @@ pub struct PublishOptions {
     pub keep_older: usize,
     /// What is younger is not removed, for it may belong to a publish that runs. Longer than any publish takes.
     pub grace: Duration,
-    /// Whether a generation that is kept there stays as it is where another was made current since, so that a pass that built
-    /// nothing does not undo a roll-back.
+    /// Whether a generation that is kept there is not made current again where an older one is, so that a pass that built nothing
+    /// does not undo a roll-back.
     pub leave_rolled_back: bool,
 }
 
@@ -95,11 +95,11 @@ impl Remote {
         self.runtime.block_on(async {
             let seen = self.read_current().await?;
             self.check_number(seen.state.as_ref(), &entry)?;
-            if let Some(state) = seen.state.as_ref().filter(|state| options.leave_rolled_back && state.is_past(&entry)) {
+            if let Some(state) = seen.state.as_ref().filter(|state| options.leave_rolled_back && state.is_rolled_back_from(&entry)) {
                 let current = state.current.number;
                 let warning = format!(
-                    "generation {number} was not made current again at {}, where it is kept and generation {current} was made \
-                     current since; a new generation will be, and `shortlist publish --to` does it now",
+                    "generation {number} was not made current again at {}, where it was rolled back to {current}; a new \
+                     generation will be, and `shortlist publish --to` does it now",
                     self.location
                 );
                 return Ok(Published { warnings: vec![warning], ..Published::nothing(current) });

@@ -355,6 +355,9 @@ fn a_roll_back_there_stays_until_a_new_generation_is_published() {
     let third = builder.build(10, "third");
     assert!(pass(third).changed);
     assert_eq!(current(), third);
+    // A pass at a home that was rolled back itself takes the place with it.
+    assert!(pass(second).changed);
+    assert_eq!(current(), second);
 }
 
 /// What somebody does to a manifest.
