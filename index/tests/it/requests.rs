@@ -8,7 +8,7 @@ use shortlist_index::{
     search_followed,
 };
 
-use crate::catalog::{Published, models, query, tools};
+use crate::catalog::{Published, models, query, tool, tools};
 
 #[test]
 fn each_limit_holds_at_its_edge() {
@@ -129,7 +129,12 @@ fn a_search_tells_each_stage_that_it_runs_and_answers_the_same() {
 #[test]
 fn legs_that_run_side_by_side_find_what_each_finds_alone() {
     use Stage::{Dense, Embed, Fetch, Fuse, Lexical};
-    let snapshot = Published::new(&tools(&mut Rng::with_seed(5), 40_000)).snapshot();
+    let some = tools(&mut Rng::with_seed(5), 500);
+    let many = (0..20_500).zip(some.iter().cycle()).map(|(n, one)| {
+        let name = format!("{}{n}", one.name);
+        tool("many", &name, &one.description)
+    });
+    let snapshot = Published::new(&many.collect::<Vec<_>>()).snapshot();
     let allowed = snapshot.allow(&Grant::everything());
     assert!(allowed.n_searchable() >= 20_000);
     let rng = &mut Rng::with_seed(6);
