@@ -60,7 +60,7 @@ fn every_parser_of_foreign_bytes_takes_whatever_comes() {
 /// The same for a while, further from the seeds. It knows nothing of the paths through the code, as `benches/fuzz/run` does, but
 /// needs no build of its own.
 #[test]
-#[ignore = "long: FUZZ_SECONDS=60 cargo test --release --workspace --test it -- --ignored --nocapture for_a_while"]
+#[ignore = "takes a minute for each parser, of which each has a short run that always runs; by hand: FUZZ_SECONDS=60 cargo test --release --workspace --test it -- --ignored --nocapture for_a_while"]
 fn every_parser_takes_whatever_comes_for_a_while() {
     let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     for target in &TARGETS {

@@ -328,7 +328,7 @@ fn whatever_goes_wrong_with_the_pages_of_a_hub_costs_no_more_than_the_pages() {
 }
 
 #[test]
-#[ignore = "long: cargo test --release -p shortlist-ingest --test it faults -- --ignored"]
+#[ignore = "takes seven minutes, and the tests above run a part of it; by hand: cargo test --release -p shortlist-ingest --test it faults -- --ignored"]
 fn whatever_goes_wrong_anywhere_leaves_the_old_catalog_or_the_new() {
     let (small, large) = (catalog(40), catalog(300));
     let (mut oldest, changed) = (large.clone(), a_little_changed(large.clone()));
