@@ -73,6 +73,7 @@ mod embed;
 mod fusion;
 mod generation;
 mod hex;
+mod legs;
 mod lexical;
 mod picked;
 mod places;

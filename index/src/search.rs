@@ -1,35 +1,23 @@
 //! The whole query path.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use thiserror::Error;
 
 use crate::allowed::AllowedSet;
 use crate::confidence::{Confidence, is_named, log_odds};
-use crate::dense::{self, Shortcuts};
 use crate::duplicates::{alternatives, collapse};
-use crate::embed::{Embedder, Embedding, TextRole};
-use crate::fusion::{Candidate, Distribution, cover, demote, fuse, join, rerank};
+use crate::embed::Embedder;
+use crate::fusion::{Candidate, cover, demote, rerank};
 use crate::generation::Snapshot;
 use crate::hit::{Alternatives, Answer, Degraded, Explanation, Hit, LegScore};
-use crate::lexical::Closer;
+use crate::legs::{Legs, embed};
 use crate::parts::parts;
 use crate::query::{DEPTH_MAX, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RERANK_DEPTH, SearchRequest};
 use crate::query_class::QueryClass;
 use crate::rerank::Reranker;
-use crate::scored::Scored;
-use crate::signals::Signals;
 use crate::stages::{Stage, Stages};
 use crate::tool::Tool;
-
-/// From how many tools that a search may find on its legs run at the same time. Below, to wake a thread costs what it saves.
-const SIDE_BY_SIDE_TOOLS_MIN: u64 = 20_000;
-
-/// Threads for that, and for the texts of a query with parts: of their own, for in rayon's common ones a reranking goes first, and
-/// takes a hundred times as long. Without them, where a system gives no more threads, a search does one thing after the other.
-static LEGS: LazyLock<Option<ThreadPool>> =
-    LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|number| format!("leg-{number}")).build().ok());
 
 /// The models that a search uses. One that is absent takes its stage away, and the answer says so.
 #[derive(Clone, Default)]
@@ -177,10 +165,7 @@ pub(crate) fn ranked<'q>(
     let vectors = match request.mode {
         Mode::Lexical => Vec::new(),
         Mode::Dense | Mode::Hybrid => stages
-            .run(Stage::Embed, || match LEGS.as_ref().filter(|_| !parts.is_empty()) {
-                Some(threads) => threads.install(|| embed(snapshot, models, &texts)),
-                None => embed(snapshot, models, &texts),
-            })
+            .run(Stage::Embed, || embed(snapshot, models, &texts))
             .map_err(|reason| degraded.push(Degraded { stage: "dense", reason }))
             .unwrap_or_default(),
     };
@@ -210,79 +195,6 @@ pub(crate) fn ranked<'q>(
     Ok(Ranked { candidates, parts, log_odds, degraded })
 }
 
-/// Both legs, as they search for one text after the other.
-struct Legs<'a> {
-    snapshot: &'a Snapshot,
-    allowed: &'a AllowedSet,
-    request: &'a SearchRequest,
-    stages: &'a dyn Stages,
-}
-
-impl Legs<'_> {
-    /// What both legs find for the query or a part of it, fused, best first.
-    fn search(&self, text: &str, vector: Option<&Embedding>, depth: usize) -> Result<Vec<Candidate>, SearchError> {
-        let Self { snapshot, allowed, request, stages } = *self;
-        let shortcuts = if request.exact { Shortcuts::default() } else { snapshot.shortcuts() };
-        let nearest =
-            |vector: &Embedding| dense::nearest(&snapshot.vectors, shortcuts, vector.as_slice(), allowed, depth).0;
-        let lexical = || snapshot.lexical.search(text, allowed, depth);
-        let (dense, matches) = match (request.mode, vector) {
-            (Mode::Dense, Some(vector)) => (Some(stages.run(Stage::Dense, || nearest(vector))), None),
-            // Without vectors there is still BM25, even where only vectors were asked for.
-            (_, None) => (None, Some(stages.run(Stage::Lexical, lexical)?)),
-            (_, Some(vector)) => {
-                let threads = LEGS.as_ref().filter(|_| allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN);
-                let (dense, matches) = match threads {
-                    Some(threads) => side_by_side(threads, stages, || nearest(vector), lexical),
-                    None => (stages.run(Stage::Dense, || nearest(vector)), stages.run(Stage::Lexical, lexical)),
-                };
-                (Some(dense), Some(matches?))
-            }
-        };
-
-        Ok(stages.run(Stage::Fuse, || {
-            let lexical = matches.as_ref().map(|matches| &*matches.best);
-            let mut candidates = join(lexical, dense.as_deref());
-            if let (Some(matches), Some(dense), Some(vector)) = (&matches, &dense, vector) {
-                let depth = depth.min(usize::try_from(allowed.n_searchable()).unwrap_or(depth));
-                let known = Known {
-                    snapshot,
-                    vector,
-                    closer: matches.closer(dense),
-                    mass: matches.mass,
-                    lexical: Distribution::of(&matches.best, depth),
-                    dense: Distribution::of(dense, depth),
-                };
-                fuse(&mut candidates, QueryClass::of(text), |candidate| known.signals(candidate));
-            }
-            if request.demote {
-                for candidate in &mut candidates {
-                    candidate.suspicion = snapshot.suspicion(candidate.document);
-                }
-            }
-            candidates
-        }))
-    }
-}
-
-/// Runs the dense leg on another thread while the lexical one runs on this. What is waited for it in the end is its stage.
-fn side_by_side<T>(
-    threads: &ThreadPool,
-    stages: &dyn Stages,
-    dense: impl FnOnce() -> Vec<Scored> + Send,
-    lexical: impl FnOnce() -> T,
-) -> (Vec<Scored>, T) {
-    let mut nearest = Vec::new();
-    let matches = threads.in_place_scope(|scope| {
-        scope.spawn(|_| nearest = dense());
-        let matches = stages.run(Stage::Lexical, lexical);
-        stages.enter(Stage::Dense);
-        matches
-    });
-    stages.leave(Stage::Dense);
-    (nearest, matches)
-}
-
 /// Whether the best candidate, which is this tool, is likely what was asked for.
 fn confidence(query: &str, tool: &Tool, log_odds: Option<f32>) -> Option<Confidence> {
     if is_named(query, &tool.reference, &tool.name) { Some(Confidence::Exact) } else { log_odds.map(Confidence::of) }
@@ -298,62 +210,6 @@ fn first_log_odds(whole: &[Candidate], parts: &[Vec<Candidate>]) -> Option<f32> 
     let of_parts: Option<Vec<f32>> = parts.iter().map(|list| first(list)).collect();
     let mean = of_parts.filter(|odds| !odds.is_empty()).map(|odds| odds.iter().sum::<f32>() / odds.len() as f32);
     [first(whole), mean].into_iter().flatten().reduce(f32::max)
-}
-
-/// What both legs know of a query, for documents that only one of them found too.
-struct Known<'a> {
-    snapshot: &'a Snapshot,
-    vector: &'a Embedding,
-    closer: Closer,
-    mass: f32,
-    lexical: Distribution,
-    dense: Distribution,
-}
-
-impl Known<'_> {
-    fn signals(&self, candidate: &Candidate) -> Signals {
-        let document = candidate.document;
-        let matched = self.closer.of(document);
-        let cosine = match candidate.dense {
-            Some((_, cosine)) => cosine,
-            None => dense::cosine(&self.snapshot.vectors, self.vector.as_slice(), document),
-        };
-        Signals {
-            lexical: self.lexical.standard(matched.score),
-            dense: self.dense.standard(cosine),
-            cosine,
-            cover: if self.mass > 0.0 { matched.mass / self.mass } else { 0.0 },
-            name_cover: self.snapshot.lexical.name_cover(document, &matched),
-        }
-    }
-}
-
-/// Where each leg ranks one document among all of the set, by a full scan; `None` where a leg does not run or does not find
-/// it.
-pub(crate) fn leg_places(
-    snapshot: &Snapshot,
-    models: &Models,
-    allowed: &AllowedSet,
-    request: &SearchRequest,
-    document: u32,
-) -> Result<(Option<LegScore>, Option<LegScore>), SearchError> {
-    let all = usize::try_from(allowed.n_searchable()).unwrap_or(usize::MAX);
-    let place = |list: Vec<Scored>| {
-        let place = list.iter().position(|scored| scored.document == document)?;
-        Some(LegScore { rank: place + 1, score: list.get(place)?.score })
-    };
-    let vector = match request.mode {
-        Mode::Lexical => None,
-        Mode::Dense | Mode::Hybrid => embed(snapshot, models, &[&request.query]).ok().and_then(|mut one| one.pop()),
-    };
-    let lexical = match (request.mode, &vector) {
-        (Mode::Dense, Some(_)) => None,
-        _ => place(snapshot.lexical.search(&request.query, allowed, all)?.best),
-    };
-    let dense = vector.and_then(|vector| {
-        place(dense::nearest(&snapshot.vectors, Shortcuts::default(), vector.as_slice(), allowed, all).0)
-    });
-    Ok((lexical, dense))
 }
 
 pub(crate) fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchRequest) -> Result<(), SearchError> {
@@ -375,16 +231,6 @@ pub(crate) fn check(snapshot: &Snapshot, allowed: &AllowedSet, request: &SearchR
         return Err(SearchError::OtherGeneration { allowed: allowed.generation(), snapshot: snapshot.number() });
     }
     Ok(())
-}
-
-/// The vectors of a query and its parts, or why there are none.
-fn embed(snapshot: &Snapshot, models: &Models, texts: &[&str]) -> Result<Vec<Embedding>, String> {
-    let embedder = models.embedder.as_ref().ok_or("no embedding model is loaded")?;
-    let (got, expected) = (embedder.fingerprint(), &snapshot.manifest().embedder);
-    if got != expected {
-        return Err(format!("the vectors were made by model {}, and {} is loaded; sync again", expected.0, got.0));
-    }
-    embedder.embed_all(TextRole::Query, texts, &|_| ()).map_err(|error| error.to_string())
 }
 
 /// The reranker's scores of the best candidates, or why there are none.
