@@ -1,12 +1,11 @@
 //! [`Legs`]: the dense and the lexical leg of one search, and what either knows of the other's candidates.
 
-use std::sync::LazyLock;
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::panic::resume_unwind;
+use std::thread;
 
 use crate::allowed::AllowedSet;
 use crate::dense::{self, Shortcuts};
-use crate::embed::{Embedding, TextRole};
+use crate::embed::{EmbedError, Embedder, Embedding, TextRole};
 use crate::fusion::{Candidate, Distribution, fuse, join};
 use crate::generation::Snapshot;
 use crate::hit::LegScore;
@@ -18,32 +17,46 @@ use crate::search::{Models, SearchError};
 use crate::signals::Signals;
 use crate::stages::{Stage, Stages};
 
-/// From how many tools that a search may find on its legs run at the same time. Below, to wake a thread costs what it saves.
+/// From how many tools that a search may find on its legs run at the same time. Below, to begin a thread costs what it saves.
 const SIDE_BY_SIDE_TOOLS_MIN: u64 = 20_000;
-
-/// Threads for that, and for the texts of a query with parts: of their own, for in rayon's common ones a reranking goes first, and
-/// takes a hundred times as long. Without them, where a system gives no more threads, a search does one thing after the other.
-static LEGS: LazyLock<Option<ThreadPool>> =
-    LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|number| format!("leg-{number}")).build().ok());
-
-/// The threads where they are wanted, which are begun when they first are.
-fn threads(are_wanted: bool) -> Option<&'static ThreadPool> {
-    if are_wanted { LEGS.as_ref() } else { None }
-}
 
 /// The vectors of a query and its parts, or why there are none.
 pub(crate) fn embed(snapshot: &Snapshot, models: &Models, texts: &[&str]) -> Result<Vec<Embedding>, String> {
-    let embedder = models.embedder.as_ref().ok_or("no embedding model is loaded")?;
+    let embedder = models.embedder.as_deref().ok_or("no embedding model is loaded")?;
     let (got, expected) = (embedder.fingerprint(), &snapshot.manifest().embedder);
     if got != expected {
         return Err(format!("the vectors were made by model {}, and {} is loaded; sync again", expected.0, got.0));
     }
-    let all = || embedder.embed_all(TextRole::Query, texts, &|_| ());
-    let vectors = match threads(texts.len() > 1) {
-        Some(threads) => threads.install(all),
-        None => all(),
-    };
-    vectors.map_err(|error| error.to_string())
+    embed_all(embedder, texts).map_err(|error| error.to_string())
+}
+
+/// Embeds queries, each on a thread of its own. A model's sessions bound how many run.
+fn embed_all(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vec<Embedding>, EmbedError> {
+    match texts {
+        [] => Ok(Vec::new()),
+        [text] => Ok(vec![embedder.embed(TextRole::Query, text)?]),
+        [text, others @ ..] => {
+            let (others, first) = beside(|| embed_all(embedder, others), || embedder.embed(TextRole::Query, text));
+            let mut all = vec![first?];
+            all.extend(others?);
+            Ok(all)
+        }
+    }
+}
+
+/// Does `work` here and `other` on another thread, or after it where the system gives none. The thread is begun for it, and
+/// waited for by doing nothing: of a pool's threads one that waits takes up other work, a reranking or, in a program that searches
+/// on such threads, the next search, inside this one.
+fn beside<T: Send, U>(other: impl Fn() -> T + Sync, work: impl FnOnce() -> U) -> (T, U) {
+    thread::scope(|scope| {
+        let begun = thread::Builder::new().name("leg".to_owned()).spawn_scoped(scope, &other);
+        let done = work();
+        let others = match begun {
+            Ok(begun) => begun.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => other(),
+        };
+        (others, done)
+    })
 }
 
 /// Both legs, as they search for one text after the other.
@@ -67,9 +80,18 @@ impl Legs<'_> {
             // Without vectors there is still BM25, even where only vectors were asked for.
             (_, None) => (None, Some(stages.run(Stage::Lexical, lexical)?)),
             (_, Some(vector)) => {
-                let (dense, matches) = match threads(allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN) {
-                    Some(threads) => side_by_side(threads, stages, || nearest(vector), lexical),
-                    None => (stages.run(Stage::Dense, || nearest(vector)), stages.run(Stage::Lexical, lexical)),
+                let dense = || nearest(vector);
+                let (dense, matches) = if allowed.n_searchable() >= SIDE_BY_SIDE_TOOLS_MIN {
+                    let both = beside(dense, || {
+                        let matches = stages.run(Stage::Lexical, lexical);
+                        // What is now waited for the other.
+                        stages.enter(Stage::Dense);
+                        matches
+                    });
+                    stages.leave(Stage::Dense);
+                    both
+                } else {
+                    (stages.run(Stage::Dense, dense), stages.run(Stage::Lexical, lexical))
                 };
                 (Some(dense), Some(matches?))
             }
@@ -98,24 +120,6 @@ impl Legs<'_> {
             candidates
         }))
     }
-}
-
-/// Runs the dense leg on another thread while the lexical one runs on this. What is waited for it in the end is its stage.
-fn side_by_side<T>(
-    threads: &ThreadPool,
-    stages: &dyn Stages,
-    dense: impl FnOnce() -> Vec<Scored> + Send,
-    lexical: impl FnOnce() -> T,
-) -> (Vec<Scored>, T) {
-    let mut nearest = Vec::new();
-    let matches = threads.in_place_scope(|scope| {
-        scope.spawn(|_| nearest = dense());
-        let matches = stages.run(Stage::Lexical, lexical);
-        stages.enter(Stage::Dense);
-        matches
-    });
-    stages.leave(Stage::Dense);
-    (nearest, matches)
 }
 
 /// What both legs know of a query, for documents that only one of them found too.

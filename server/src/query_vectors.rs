@@ -62,9 +62,16 @@ impl Embedder for OfGrant {
         if role != TextRole::Query {
             return self.vectors.embedder.embed(role, text);
         }
-        match self.kept(text) {
+        let key = (self.grant.clone(), text.into());
+        let kept = self.vectors.kept.get(&key);
+        self.vectors.tally.count(kept.is_some());
+        match kept {
             Some(vector) => Ok(vector),
-            None => self.vectors.embedder.embed(role, text).inspect(|vector| self.keep(text, vector)),
+            None => {
+                let vector = self.vectors.embedder.embed(role, text)?;
+                self.vectors.kept.insert(key, vector.clone());
+                Ok(vector)
+            }
         }
     }
 
@@ -74,33 +81,7 @@ impl Embedder for OfGrant {
         texts: &[&str],
         on_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Embedding>, EmbedError> {
-        if role != TextRole::Query {
-            return self.vectors.embedder.embed_all(role, texts, on_done);
-        }
-        let kept: Vec<Option<Embedding>> = texts.iter().map(|text| self.kept(text)).collect();
-        let new: Vec<&str> =
-            texts.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(text, _)| *text).collect();
-        on_done(texts.len() - new.len());
-        let made = self.vectors.embedder.embed_all(role, &new, on_done)?;
-        new.iter().zip(&made).for_each(|(text, vector)| self.keep(text, vector));
-        let mut made = made.into_iter();
-        Ok(kept.into_iter().filter_map(|kept| kept.or_else(|| made.next())).collect())
-    }
-}
-
-impl OfGrant {
-    fn kept(&self, query: &str) -> Option<Embedding> {
-        let kept = self.vectors.kept.get(&self.key(query));
-        self.vectors.tally.count(kept.is_some());
-        kept
-    }
-
-    fn keep(&self, query: &str, vector: &Embedding) {
-        self.vectors.kept.insert(self.key(query), vector.clone());
-    }
-
-    fn key(&self, query: &str) -> (Box<str>, Box<str>) {
-        (self.grant.clone(), query.into())
+        self.vectors.embedder.embed_all(role, texts, on_done)
     }
 }
 
@@ -144,13 +125,5 @@ mod tests {
         assert_eq!(ask("b", TextRole::Query, "list files"), 2, "another grant's holder must not be told by time");
         assert_eq!(ask("a", TextRole::Query, "list filesx"), 3);
         assert_eq!(ask("a", TextRole::Document, "list files"), 4, "a document is no query");
-
-        let texts = ["delete it", "list files", "and then", "list filesx"];
-        let all = || vectors.of("a").embed_all(TextRole::Query, &texts, &|_| ()).expect("hashing never fails");
-        let expected = texts.map(|text| counting.0.embed(TextRole::Query, text).expect("hashing never fails"));
-        for n_embedded in [6, 6] {
-            assert_eq!(all(), expected, "in the order in which they were asked for");
-            assert_eq!(counting.1.load(Ordering::Relaxed), n_embedded, "two were at hand, and then all");
-        }
     }
 }

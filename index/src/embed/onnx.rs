@@ -128,12 +128,6 @@ impl Embedder for OnnxEmbedder {
         texts: &[&str],
         on_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Embedding>, EmbedError> {
-        // One is not worth another thread.
-        match texts {
-            [] => return Ok(Vec::new()),
-            [text] => return self.embed(role, text).map(|embedding| vec![embedding]).inspect(|_| on_done(1)),
-            _ => {}
-        }
         let encodings: Vec<Encoding> =
             texts.par_iter().map(|text| self.tokenize(role, text)).collect::<Result<_, _>>()?;
         // Longest first: equal lengths are neighbours, and no core is left with a long text at the end.

@@ -1,8 +1,9 @@
 //! What a caller may ask, to the edge and past it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use fastrand::Rng;
+use rayon::prelude::*;
 use shortlist_index::{
     DEPTH_MAX, Grant, HashingEmbedder, LIMIT_MAX, Mode, Models, QUERY_CHARS_MAX, SearchRequest, Stage, Stages, search,
     search_followed,
@@ -159,4 +160,23 @@ fn legs_that_run_side_by_side_find_what_each_finds_alone() {
             }
         }
     }
+}
+
+/// A search waits for what it begins elsewhere, and does not begin another caller's meanwhile: whose searches run on a pool of
+/// threads that help each other would have them one inside the other, until the stack ends.
+#[test]
+fn a_search_on_a_pool_of_threads_begins_no_other_inside_itself() {
+    thread_local! {
+        static DEPTH: Cell<u32> = const { Cell::new(0) };
+    }
+    let snapshot = Published::new(&tools(&mut Rng::with_seed(1), 30)).snapshot();
+    let allowed = snapshot.allow(&Grant::everything());
+    (0..2_000).into_par_iter().for_each(|n| {
+        DEPTH.set(DEPTH.get() + 1);
+        assert_eq!(DEPTH.get(), 1, "search {n} began inside another");
+        let two = SearchRequest::new(format!("list the files of folder {n}. Then delete the oldest event"));
+        let answer = search(&snapshot, &models(), &allowed, &two).expect("an answer");
+        assert_eq!(answer.parts.len(), 2);
+        DEPTH.set(DEPTH.get() - 1);
+    });
 }
